@@ -1,0 +1,56 @@
+# What a developer types. `make help` lists the verbs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE ?= .state
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run check test fmt services services-down bench docs clean
+
+help:  ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# What the service needs to run, and what its developers need besides.
+$(BIN)/glimpse: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.developer: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(BIN)/glimpse $@
+
+setup: $(VENV)/.developer  ## make the environment for development
+
+run: $(BIN)/glimpse  ## start the service on 127.0.0.1:9292
+	$(BIN)/glimpse serve --state-dir $(STATE)
+
+check: $(VENV)/.developer  ## style, types, import rules and the quick tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy src tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit tests/api tests/contract
+
+test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
+	$(BIN)/pytest
+
+fmt: $(VENV)/.developer  ## put the source in order
+	$(BIN)/ruff check --fix --quiet src tests benchmarks || true
+	$(BIN)/ruff format src tests benchmarks
+
+services:  ## install and start the real servers that tests and benchmarks use
+	services/up postgresql mariadb nginx
+
+services-down:  ## stop them
+	services/down
+
+bench: $(VENV)/.developer  ## measure against upstream Glance and the limits, side by side
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.developer  ## write the reference from the source
+	$(BIN)/python -m tools.reference
+
+clean:  ## remove what the verbs above have made, but never the state of the service
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
