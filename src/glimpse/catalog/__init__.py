@@ -1,0 +1,1 @@
+"""The verbs on records. They decide; they know neither HTTP nor SQL."""

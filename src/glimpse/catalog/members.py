@@ -1,0 +1,83 @@
+"""The verbs on members: sharing an image with projects (Image API v2, "Sharing")."""
+
+from glimpse.catalog.catalog import Catalog, find_image, require, require_rule, require_writer
+from glimpse.domain.caller import Caller
+from glimpse.domain.errors import Forbidden, NotFound
+from glimpse.domain.image import Image, Member, MemberStatus, Visibility
+
+
+def _owns(image: Image, caller: Caller) -> bool:
+    return caller.is_admin or (image.owner is not None and image.owner == caller.project_id)
+
+
+def _require_shared(image: Image) -> None:
+    if image.visibility is not Visibility.SHARED:
+        raise Forbidden(f"Only shared images have members, and image {image.id} is {image.visibility}.")
+
+
+def list_members(catalog: Catalog, caller: Caller, image_id: str) -> list[Member]:
+    """All members for the owner; for a member, itself alone.
+
+    :raises NotFound: no such image. :raises Forbidden: policy, or the image is not shared.
+    """
+    image = find_image(catalog, caller, image_id)
+    require(catalog, caller, "get_members", image)
+    _require_shared(image)
+    members = catalog.records.members.list(image_id)
+    return members if _owns(image, caller) else [m for m in members if m.member_id == caller.project_id]
+
+
+def show_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> Member:
+    """One member, for the owner and the member itself.
+
+    :raises NotFound: no such image or member, the image is not shared, or the caller is neither of the two.
+    """
+    image = find_image(catalog, caller, image_id)
+    if image.visibility is not Visibility.SHARED or not (
+        _owns(image, caller) or member_id == caller.project_id
+    ):
+        raise NotFound("member", member_id)
+    require(catalog, caller, "get_member", image)
+    return catalog.records.members.get(image_id, member_id)
+
+
+def add_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> Member:
+    """Share the image with a project; it starts as pending.
+
+    :raises NotFound: no such image. :raises Forbidden: policy, or the image is not shared.
+    :raises Duplicate: a member already. :raises LimitExceeded: too many members.
+    """
+    image = find_image(catalog, caller, image_id)
+    require_writer(caller)
+    require(catalog, caller, "add_member", image)
+    _require_shared(image)
+    now = catalog.clock()
+    member = Member(image_id, member_id, MemberStatus.PENDING, now, now)
+    catalog.records.members.add(member, catalog.limits.image_member_quota)
+    return member
+
+
+def answer(catalog: Catalog, caller: Caller, image_id: str, member_id: str, status: MemberStatus) -> Member:
+    """Accept or reject being a member: only the member itself, or an administrator.
+
+    :raises NotFound: no such image or member. :raises Forbidden: somebody else's answer.
+    """
+    image = find_image(catalog, caller, image_id)
+    require_writer(caller)
+    if not (_owns(image, caller) or member_id == caller.project_id):
+        raise NotFound("member", member_id)
+    target = {"project_id": image.owner, "owner": image.owner, "member_id": member_id}
+    require_rule(catalog, caller, "modify_member", target)
+    return catalog.records.members.set_status(image_id, member_id, status, catalog.clock())
+
+
+def remove_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> None:
+    """Stop sharing the image with a project.
+
+    :raises NotFound: no such image or member. :raises Forbidden: policy, or the image is not shared.
+    """
+    image = find_image(catalog, caller, image_id)
+    require_writer(caller)
+    require(catalog, caller, "delete_member", image)
+    _require_shared(image)
+    catalog.records.members.remove(image_id, member_id, catalog.clock())

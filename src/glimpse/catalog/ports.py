@@ -1,0 +1,260 @@
+"""What the catalog needs from the outside: records, and somebody who knows the policy.
+
+All calls on records are synchronous, thread-safe and transactional: a call that raises has changed nothing.
+Every call may raise `Unavailable` when the database does not answer within its deadline.
+Times are naive UTC datetimes with whole seconds, as the tables of Glance keep them.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from glimpse.domain.caller import Caller
+from glimpse.domain.image import (
+    Digests,
+    Image,
+    ImageChange,
+    Location,
+    Member,
+    MemberStatus,
+    Visibility,
+)
+from glimpse.domain.status import ImageStatus
+
+
+class Operator(StrEnum):
+    """How a condition compares."""
+
+    EQUAL = "eq"
+    NOT_EQUAL = "neq"
+    GREATER = "gt"
+    GREATER_OR_EQUAL = "gte"
+    LESS = "lt"
+    LESS_OR_EQUAL = "lte"
+    ONE_OF = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`column` of the image compares by `operator` with `value` (a tuple for ONE_OF)."""
+
+    column: str
+    operator: Operator
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """A column of the image to sort by."""
+
+    column: str
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose eyes a page of images is for. An administrator sees everything, nobody's project only public."""
+
+    project_id: str | None
+    is_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """One page of images.
+
+    `visibility` None means the caller's default list, "all" means everything the caller may see (Image API
+    v2, "Show images"; the table is in `records/pages.py`). `member_status` None means any status.
+    `sort` is total: its last key is the id. `marker` is the image after which the page starts.
+    """
+
+    sort: tuple[SortKey, ...]
+    limit: int
+    visibility: Visibility | str | None = None
+    member_status: MemberStatus | None = MemberStatus.ACCEPTED
+    os_hidden: bool = False
+    conditions: tuple[Condition, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    marker: Image | None = None
+
+
+class ImageRecords(Protocol):
+    """Images with their properties, tags and locations."""
+
+    def create(self, image: Image) -> None:
+        """Insert `image` with its properties and tags (no locations).
+
+        :raises Duplicate: the id is taken, also by an image that was deleted.
+        """
+
+    def get(self, image_id: str, project_id: str | None, *, deleted: bool = False) -> Image:
+        """The image, in one statement; `member` is `project_id` if that project is a member of it.
+
+        Visibility is not judged here. `deleted` also finds images that are deleted or pending_delete.
+
+        :raises NotFound: no such image.
+        """
+
+    def page(self, query: PageQuery, viewer: Viewer) -> list[Image]:
+        """At most `query.limit` images that `viewer` may see, in order, in one statement.
+
+        The cost does not grow with the number of images before the marker.
+        Killed, deleted and pending_delete images never appear.
+        """
+
+    def change(
+        self, image_id: str, change: ImageChange, statuses: frozenset[ImageStatus], now: datetime
+    ) -> None:
+        """Write `change` if the image is in one of `statuses`, and set `updated_at`.
+
+        :raises NotFound: the image is gone.
+        :raises Conflict: the image is in another status.
+        """
+
+    def move(
+        self, image_id: str, sources: frozenset[ImageStatus], target: ImageStatus, now: datetime
+    ) -> None:
+        """Change the status to `target` if it is one of `sources`.
+
+        :raises NotFound: the image is gone.
+        :raises Conflict: the image is in another status.
+        """
+
+    def delete(
+        self, image_id: str, sources: frozenset[ImageStatus], intents: Sequence["Intent"], now: datetime
+    ) -> None:
+        """Mark the image and all that belongs to it deleted, and note `intents` to remove its bytes.
+
+        :raises NotFound: the image is gone.
+        :raises Conflict: the image is in a status that is not one of `sources`, or is protected.
+        """
+
+    def usage(self, project_id: str) -> int:
+        """Bytes that a project stores: the sum over its images of size times number of locations.
+
+        Killed, deleted and pending_delete images do not count; running writes count by their reservation.
+        """
+
+
+class MemberRecords(Protocol):
+    """The projects with which images are shared."""
+
+    def list(self, image_id: str) -> list[Member]:
+        """All members, in the order in which they were added."""
+
+    def get(self, image_id: str, member_id: str) -> Member:
+        """:raises NotFound: the project is no member."""
+
+    def add(self, member: Member, maximum: int) -> None:
+        """Add a member; one that had been removed is revived as new.
+
+        :raises Duplicate: it is a member already.
+        :raises LimitExceeded: the image has `maximum` members (negative: no limit).
+        """
+
+    def set_status(self, image_id: str, member_id: str, status: MemberStatus, now: datetime) -> Member:
+        """:raises NotFound: the project is no member."""
+
+    def remove(self, image_id: str, member_id: str, now: datetime) -> None:
+        """:raises NotFound: the project is no member."""
+
+
+class IntentKind(StrEnum):
+    """What a worker is about to do to a store."""
+
+    WRITE = "write"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Something about to happen in a store, written down before it happens.
+
+    A WRITE intent stands while bytes come in: `target` is the key under which they are written. When its
+    lease ends without commit, the bytes are removed and the image goes back to queued. A DELETE intent
+    stands until the bytes at `target` (a location URL) are removed. Lease times are seconds since the epoch.
+    """
+
+    id: str
+    kind: IntentKind
+    image_id: str
+    store: str
+    target: str
+    worker: str
+    lease_until: float
+    project_id: str | None = None
+    reserved_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenData:
+    """What became of a finished write: facts that are published with the location."""
+
+    location: Location
+    size: int
+    virtual_size: int | None
+    digests: Digests
+
+
+class IntentRecords(Protocol):
+    """Write intents and their leases: what makes sure that nothing stays half done."""
+
+    def begin_write(self, intent: Intent, quota: int | None, now: datetime) -> None:
+        """Move the image from queued to saving and note the intent, in one transaction.
+
+        `quota` is the most bytes that `intent.project_id` may store, reservations included (None: no limit).
+
+        :raises Conflict: the image is not queued.
+        :raises NotFound: the image is gone.
+        :raises LimitExceeded: the reservation does not fit the quota.
+        """
+
+    def commit_write(
+        self, intent_id: str, worker: str, data: WrittenData, quota: int | None, now: datetime
+    ) -> None:
+        """Publish the bytes: location, size, digests and `active`, in one transaction with the intent's end.
+
+        :raises Conflict: the intent is no longer held by `worker` (its lease ran out).
+        :raises Gone: the image is no longer in saving.
+        :raises LimitExceeded: the real size does not fit the quota.
+        """
+
+    def undo_write(self, intent_id: str, worker: str, now: datetime) -> None:
+        """End the intent, and put the image back to queued if it is still in saving.
+
+        Does nothing when `worker` no longer holds the intent.
+        """
+
+    def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
+        """Prolong those of the leases that `worker` still holds."""
+
+    def expired(self, before: float, limit: int) -> list[Intent]:
+        """Intents whose lease ended before that time, oldest first."""
+
+    def claim(self, intent: Intent, worker: str, lease_until: float) -> bool:
+        """Take an expired intent over. False if somebody else was quicker, or it was renewed or ended."""
+
+    def finish(self, intent_id: str) -> None:
+        """End a DELETE intent. Does nothing if it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The whole port, as the composition root hands it out."""
+
+    images: ImageRecords
+    members: MemberRecords
+    intents: IntentRecords
+
+
+class Policy(Protocol):
+    """The operator's rules (oslo.policy)."""
+
+    def allows(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
+        """Whether `caller` may do `rule` to `target`."""
+
+    def attributes(self, rule: str) -> frozenset[str] | None:
+        """The target attributes on which the answer for `rule` depends; None if that cannot be told."""
