@@ -1,0 +1,1 @@
+"""Where bytes rest: one contract (`base`), one module for each backend."""

@@ -1,0 +1,87 @@
+"""Bytes out: range plan → store reader."""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from glimpse.domain.errors import GlimpseError, Invalid, RangeNotSatisfiable, Unavailable
+from glimpse.domain.image import Image
+from glimpse.stores.base import LocalFile, StoreObjectMissing
+from glimpse.transfer.transfer import Transfer
+
+LOG = logging.getLogger(__name__)
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`length` bytes from `offset`."""
+
+    offset: int
+    length: int
+
+
+def plan_range(header: str, size: int) -> Window:
+    """The window that a `Range` header asks for (RFC 9110 §14.2), clamped to the image's end.
+
+    :raises Invalid: more than one range. :raises RangeNotSatisfiable: no range, or outside the image.
+    """
+    if "," in header:
+        raise Invalid("Range", "only one range can be asked for")
+    match = _RANGE.match(header.strip())
+    if match is None or match.groups() == ("", ""):
+        raise RangeNotSatisfiable(size, header)
+    first, last = match.groups()
+    if not first:
+        length = min(int(last), size)
+        return _window(size - length, size - 1, size, header)
+    return _window(int(first), min(int(last), size - 1) if last else size - 1, size, header)
+
+
+def plan_content_range(header: str, size: int) -> Window:
+    """The window of the request header `Content-Range`, an old habit of some clients.
+
+    :raises RangeNotSatisfiable: no range, or outside the image.
+    """
+    match = _CONTENT_RANGE.match(header.strip())
+    if match is None:
+        raise RangeNotSatisfiable(size, header)
+    first, last, total = match.groups()
+    if int(last) >= size or (total != "*" and int(total) != size):
+        raise RangeNotSatisfiable(size, header)
+    return _window(int(first), int(last), size, header)
+
+
+def _window(first: int, last: int, size: int, header: str) -> Window:
+    if not 0 <= first <= last < size:
+        raise RangeNotSatisfiable(size, header)
+    return Window(first, last - first + 1)
+
+
+async def open_data(transfer: Transfer, image: Image, window: Window) -> LocalFile | Iterator[bytes] | None:
+    """The bytes of a window, from the first location that has them; None if no location has any.
+
+    :raises Unavailable: at least one store that may have them does not answer.
+    """
+    trouble: GlimpseError | None = None
+    for location in image.locations:
+        try:
+            store = transfer.stores.holding(location)
+            return await transfer.threads.bulk(store.open_reader, location.url, window.offset, window.length)
+        except StoreObjectMissing:
+            LOG.error("image %s has no data in store %s", image.id, location.metadata.get("store"))
+        except Unavailable as error:
+            LOG.warning("image %s cannot be read from a location: %s", image.id, error)
+            trouble = error
+    if trouble is not None:
+        raise trouble
+    return None
+
+
+async def stream(transfer: Transfer, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks of a blocking reader; a reader that waits for its client holds no thread."""
+    while (chunk := await transfer.threads.bulk(next, chunks, b"")) != b"":
+        yield chunk

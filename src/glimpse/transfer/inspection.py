@@ -1,0 +1,98 @@
+"""The inspection gate: what the bytes are, against what they are said to be.
+
+The recognisers are those of oslo.utils, which Nova and Cinder share. What is decided from their answers is
+the table of "Content inspection" in the description of the Image API; unlike upstream, an unsafe image is
+refused even where mismatches are tolerated.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from oslo_utils.imageutils.format_inspector import (
+    ALL_FORMATS,
+    FileInspector,
+    SafetyCheckFailed,
+)
+
+from glimpse.domain.errors import UnsupportedContent
+
+LOG = logging.getLogger(__name__)
+
+INSPECTABLE = frozenset(ALL_FORMATS)
+
+
+class Inspection:
+    """Watches the chunks of one image go by, in order."""
+
+    def __init__(self) -> None:
+        self._candidates: list[FileInspector] = [
+            inspector() for name, inspector in ALL_FORMATS.items() if name != "raw"
+        ]
+        self._size = 0
+
+    def watch(self, chunks: Sequence[bytes]) -> None:
+        """Look at the next chunks. Formats that can no longer match are dropped on the way."""
+        for chunk in chunks:
+            self._size += len(chunk)
+            if self._candidates:
+                self._candidates = [c for c in self._candidates if _still_possible(c, chunk)]
+
+    def verdict(self, declared: str, *, require_match: bool = True) -> int | None:
+        """After the last chunk: the disk's size in bytes, None if it cannot be told.
+
+        :raises UnsupportedContent: the content is unsafe, or (with `require_match`) not of this format.
+        """
+        found = self._found()
+        if len(found) == 1 and declared in found:
+            return _virtual_size(found[declared])
+        if declared == "raw" and len(found) < 2:
+            return self._size
+        # What no recogniser exists for cannot be contradicted by finding nothing.
+        if found or declared in INSPECTABLE:
+            _mismatch(declared, set(found) or {"raw"}, require_match)
+        return None
+
+    def _found(self) -> dict[str, FileInspector]:
+        """What matched, by format. All that matched must be safe, whatever the data is declared to be."""
+        for candidate in self._candidates:
+            candidate.finish()
+        found = {candidate.NAME: candidate for candidate in self._candidates if candidate.format_match}
+        for candidate in found.values():
+            _check_safety(candidate)
+        # A bootable CD image carries a partition table too, rightly.
+        if found.keys() == {"iso", "gpt"}:
+            del found["gpt"]
+        return found
+
+
+def _mismatch(declared: str, names: set[str], require_match: bool) -> None:
+    found = " and ".join(sorted(names))
+    if require_match:
+        raise UnsupportedContent(f"The data looks like {found}, but disk_format is {declared}.")
+    LOG.warning("data declared as %s looks like %s", declared, found)
+
+
+def _still_possible(inspector: FileInspector, chunk: bytes) -> bool:
+    try:
+        inspector.eat_chunk(chunk)
+    except Exception as error:  # a recogniser that fails on foreign data has said no
+        LOG.debug("no %s: %s", inspector.NAME, error)
+        return False
+    return bool(inspector.format_match or not inspector.complete)
+
+
+def _check_safety(inspector: FileInspector) -> None:
+    try:
+        inspector.safety_check()
+    except SafetyCheckFailed as error:
+        LOG.warning("unsafe %s image refused: %s", inspector.NAME, error)
+        failed = ", ".join(sorted(error.failures))
+        raise UnsupportedContent(f"The {inspector.NAME} image failed safety checks: {failed}.") from error
+
+
+def _virtual_size(inspector: FileInspector) -> int | None:
+    try:
+        return int(inspector.virtual_size)
+    except Exception as error:  # a damaged header must not fail an upload that matched
+        LOG.debug("no virtual size in %s: %s", inspector.NAME, error)
+        return None

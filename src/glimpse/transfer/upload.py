@@ -1,0 +1,122 @@
+"""Bytes in: source → meter → inspection, digests and store side by side → commit."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from glimpse.catalog.data import Write, begin_upload, commit_write, undo_write
+from glimpse.catalog.ports import WrittenData
+from glimpse.domain.caller import Caller
+from glimpse.domain.errors import GlimpseError, LimitExceeded, SizeMismatch
+from glimpse.domain.image import Digests, Location
+from glimpse.stores.base import ObjectKey, Store, Writer
+from glimpse.transfer.inspection import Inspection
+from glimpse.transfer.lanes import Lane, Work, pump
+from glimpse.transfer.transfer import Transfer
+
+LOG = logging.getLogger(__name__)
+
+
+async def upload(
+    transfer: Transfer,
+    caller: Caller,
+    image_id: str,
+    source: AsyncIterator[bytes],
+    *,
+    size: int | None = None,
+    store_id: str | None = None,
+) -> None:
+    """Store the bytes of `source` as the data of a queued image, and make it active.
+
+    Whatever is raised, the image is queued again (unless it was deleted meanwhile) and no bytes stay.
+
+    :raises SizeMismatch: `size` was announced and is not what came.
+    :raises UnsupportedContent: the data is not of the image's disk format, or unsafe.
+    :raises LimitExceeded: the size cap, a quota, or the store's capacity.
+    :raises Gone: the image was deleted during the upload.
+
+    and what `begin_upload`, the store and the source raise.
+    """
+    store = transfer.stores.named(store_id or transfer.stores.default)
+    write = await transfer.threads.record(
+        begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
+    )
+    transfer.live.add(write.intent.id)
+    try:
+        data = await _receive(transfer, write, store, source, size)
+        await transfer.threads.record(commit_write, transfer.catalog, write, data)
+    except BaseException:
+        await asyncio.shield(_undo(transfer, write, store))
+        raise
+    finally:
+        transfer.live.discard(write.intent.id)
+
+
+def object_key(write: Write) -> ObjectKey:
+    """The name under which a write goes to its store: unique to this attempt."""
+    return ObjectKey(write.image.id, write.intent.id)
+
+
+async def _receive(
+    transfer: Transfer, write: Write, store: Store, source: AsyncIterator[bytes], size: int | None
+) -> WrittenData:
+    writer = await transfer.threads.bulk(store.open_writer, object_key(write), size)
+    try:
+        md5 = hashlib.md5(usedforsecurity=False)
+        digest = hashlib.new(transfer.hashing_algorithm, usedforsecurity=False)
+        inspection = Inspection() if write.image.container_format == "bare" else None
+        lanes = [
+            Lane(transfer.threads.data, work)
+            for work in (_updating(md5), _updating(digest), _storing(writer, inspection))
+        ]
+        total = await pump(source, lanes, _meter(write, size))
+        if size is not None and total != size:
+            raise SizeMismatch(size, total)
+        virtual_size = (
+            inspection.verdict(write.image.disk_format or "raw", require_match=transfer.require_format_match)
+            if inspection and total
+            else None
+        )
+        url = await transfer.threads.bulk(writer.commit)
+    except BaseException:
+        await asyncio.shield(transfer.threads.bulk(writer.abort))
+        raise
+    digests = Digests(md5.hexdigest(), transfer.hashing_algorithm, digest.hexdigest())
+    return WrittenData(Location(url, {"store": store.id}), total, virtual_size, digests)
+
+
+def _updating(digest: "hashlib._Hash") -> Work:
+    def work(chunks: Sequence[bytes]) -> None:
+        for chunk in chunks:
+            digest.update(chunk)
+
+    return work
+
+
+def _storing(writer: Writer, inspection: Inspection | None) -> Work:
+    def work(chunks: Sequence[bytes]) -> None:
+        if inspection is not None:
+            inspection.watch(chunks)
+        writer.write(chunks)
+
+    return work
+
+
+def _meter(write: Write, size: int | None) -> Callable[[int], None]:
+    def check(total: int) -> None:
+        if size is not None and total > size:
+            raise SizeMismatch(size, total)
+        if total > write.ceiling.maximum:
+            raise LimitExceeded(write.ceiling.limit, write.ceiling.maximum, None, "bytes")
+
+    return check
+
+
+async def _undo(transfer: Transfer, write: Write, store: Store) -> None:
+    """Remove what was written, then say so; what fails here is done again when the lease has run out."""
+    try:
+        await transfer.threads.bulk(store.discard, object_key(write))
+        await transfer.threads.record(undo_write, transfer.catalog, write.intent)
+    except GlimpseError as error:
+        LOG.warning("upload of image %s is not undone yet: %s", write.image.id, error)
