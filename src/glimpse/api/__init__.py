@@ -1,0 +1,1 @@
+"""The HTTP faces. Translates in, translates out, decides nothing."""

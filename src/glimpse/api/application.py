@@ -1,0 +1,130 @@
+"""The ASGI application: request ids, versions and routes."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from itertools import groupby
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from glimpse.api.openapi import openapi_document, reading_page
+from glimpse.api.operations import Resource
+from glimpse.api.problems import problem
+from glimpse.api.requests import MAX_REQUEST_ID, request_id
+from glimpse.api.service import Service
+from glimpse.api.v2.routes import OPERATIONS
+from glimpse.api.versions import canonical_path, versions
+
+LOG = logging.getLogger(__name__)
+
+_STANDARD_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+
+Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
+
+
+def make_application(service: Service, lifespan: Lifespan) -> ASGIApp:
+    """The whole HTTP face. `lifespan` runs beside it."""
+    document = orjson.dumps(openapi_document(OPERATIONS, service.catalog.attributes))
+    page = reading_page()
+    routes = [
+        Route("/healthcheck", _health, methods=["GET", "HEAD"]),
+        Route("/openapi.json", lambda _: Response(document, media_type="application/json")),
+        Route("/docs", lambda _: Response(page, media_type="text/html")),
+        *_resources(service),
+    ]
+    return Front(Router(routes, redirect_slashes=False, default=_unknown, lifespan=lifespan), service)
+
+
+def _resources(service: Service) -> list[Route]:
+    by_path = sorted(OPERATIONS, key=lambda operation: operation.path)
+    return [
+        Route(path, Resource(service, list(operations)))
+        for path, operations in groupby(by_path, key=lambda operation: operation.path)
+    ]
+
+
+class Front:
+    """What every request passes first: its id, the version it asks for, and a net for what is unforeseen."""
+
+    def __init__(self, application: ASGIApp, service: Service) -> None:
+        self._application = application
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        name = request_id(headers.get("x-openstack-request-id"))
+        if name is None:
+            text = f"The request id is longer than {MAX_REQUEST_ID} characters."
+            refusal = problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text, headers.get("accept", ""))
+            await refusal(scope, receive, send)
+            return
+        sender = _Sender(send, name)
+        try:
+            await self._route(scope, headers, receive, sender)
+        except Exception:
+            LOG.exception("request %s failed", name)
+            if not sender.started:
+                text = "The service failed to answer this request."
+                answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, text, headers.get("accept", ""))
+                await answer(scope, receive, sender)
+            else:
+                raise
+
+    async def _route(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path in ("/healthcheck", "/openapi.json", "/docs"):
+            await self._application(scope, receive, send)
+            return
+        answer: Response | None = None
+        request = Request(scope)
+        canonical = canonical_path(path, headers.get("accept", ""))
+        if path in ("/versions", "/versions/"):
+            answer = versions(request, self._service.public_endpoint, HTTPStatus.OK)
+        elif canonical is None:
+            answer = versions(request, self._service.public_endpoint, HTTPStatus.MULTIPLE_CHOICES)
+        elif canonical == "/v2":
+            answer = RedirectResponse(f"{path}/", HTTPStatus.FOUND)
+        if answer is not None:
+            await answer(scope, receive, send)
+            return
+        scope["path"] = canonical
+        await self._application(scope, receive, send)
+
+
+class _Sender:
+    """`send` that adds the request id to the head of the answer and remembers that it has begun."""
+
+    def __init__(self, send: Send, name: str) -> None:
+        self._send = send
+        self._name = name
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            MutableHeaders(scope=message)["x-openstack-request-id"] = self._name
+        await self._send(message)
+
+
+async def _health(request: Request) -> Response:
+    if request.method == "HEAD":
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return PlainTextResponse("OK")
+
+
+async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
+    accept = Headers(scope=scope).get("accept", "")
+    known = scope["method"] in _STANDARD_METHODS
+    status = HTTPStatus.NOT_FOUND if known else HTTPStatus.NOT_IMPLEMENTED
+    text = "The resource could not be found." if known else "The method is not known."
+    await problem(status, text, accept)(scope, receive, send)

@@ -1,0 +1,36 @@
+"""What the handlers of the API get: the parts of the service, and the call that they answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from glimpse.access.identity import Identity
+from glimpse.catalog.catalog import Catalog
+from glimpse.domain.caller import Caller
+from glimpse.transfer.transfer import Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The first argument of every handler."""
+
+    catalog: Catalog
+    transfer: Transfer
+    identity: Identity
+    public_endpoint: str | None = None
+    import_methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, ready to be answered: who asks, the variables of the path, the query in order, the body.
+
+    `body` is the parsed JSON document where the operation takes one, else None.
+    """
+
+    caller: Caller
+    path: Mapping[str, str]
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    base_url: str
+    body: Any = None

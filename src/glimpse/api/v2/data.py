@@ -1,0 +1,88 @@
+"""Handlers: the bytes of an image."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from glimpse.api.files import FileResponse
+from glimpse.api.requests import announced_size, read_data
+from glimpse.api.service import Call, Service
+from glimpse.api.v2.images import no_content
+from glimpse.catalog.data import readable
+from glimpse.domain.errors import UnsupportedContent
+from glimpse.domain.image import Image
+from glimpse.stores.base import LocalFile
+from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range, stream
+from glimpse.transfer.upload import upload
+
+DATA_TYPE = "application/octet-stream"
+
+
+async def upload_data(service: Service, call: Call, request: Request) -> Response:
+    """PUT /v2/images/{image_id}/file"""
+    media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != DATA_TYPE:
+        raise UnsupportedContent(f"The Content-Type of image data must be {DATA_TYPE}.")
+    await upload(
+        service.transfer,
+        call.caller,
+        call.path["image_id"],
+        read_data(request),
+        size=announced_size(request),
+    )
+    return no_content()
+
+
+async def download_data(service: Service, call: Call, request: Request) -> Response:
+    """GET /v2/images/{image_id}/file"""
+    del request
+    transfer = service.transfer
+    image = await transfer.threads.record(readable, service.catalog, call.caller, call.path["image_id"])
+    if not image.locations:
+        return _no_data()
+    headers = _headers(image)
+    if headers.get("ETag") in _tags(call.headers.get("if-none-match", "")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    size = image.size or 0
+    window = _window(call, size, headers.get("ETag"))
+    data = await open_data(transfer, image, window or Window(0, size))
+    if data is None:
+        return _no_data()
+    status = HTTPStatus.OK
+    if window is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = f"bytes {window.offset}-{window.offset + window.length - 1}/{size}"
+    headers["Content-Length"] = str(window.length if window else size)
+    if isinstance(data, LocalFile):
+        return FileResponse(data, status, headers)
+    chunks: AsyncIterator[bytes] = stream(transfer, data)
+    return StreamingResponse(chunks, status, headers, media_type=DATA_TYPE)
+
+
+def _no_data() -> Response:
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _headers(image: Image) -> dict[str, str]:
+    """What describes the whole image. `Content-MD5` is hexadecimal, as clients of this API expect."""
+    headers = {"Content-Type": DATA_TYPE, "Accept-Ranges": "bytes"}
+    if image.checksum:
+        headers["Content-MD5"] = image.checksum
+    if image.os_hash_value or image.checksum:
+        headers["ETag"] = f'"{image.os_hash_value or image.checksum}"'
+    return headers
+
+
+def _tags(header: str) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def _window(call: Call, size: int, tag: str | None) -> Window | None:
+    asked = call.headers.get("range")
+    condition = call.headers.get("if-range")
+    if asked is not None and (condition is None or condition == tag):
+        return plan_range(asked, size)
+    legacy = call.headers.get("content-range")
+    return plan_content_range(legacy, size) if legacy is not None else None
