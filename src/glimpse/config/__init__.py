@@ -1,0 +1,1 @@
+"""The options, grouped as operators know them."""
