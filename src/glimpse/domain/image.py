@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from glimpse.domain.status import ImageStatus
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class Visibility(StrEnum):
@@ -33,7 +30,7 @@ class Location:
     """A place where the whole image rests. `metadata["store"]` names the store."""
 
     url: str
-    metadata: Mapping[str, str] = _EMPTY
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,10 @@ class Writer(Protocol):
     def commit(self) -> str:
         """Make the object durable, then readable, and return its location URL.
 
-        :raises Conflict: the attempt was discarded meanwhile, or an object of this image exists already.
+        After an error nothing needs to be aborted, but only `Store.discard` makes sure that nothing is left.
+
+        :raises Conflict: the attempt was discarded meanwhile, or the store sees an object of this image
+            that another attempt committed; that one stays as it is.
         :raises LimitExceeded: the store is full.
         :raises Unavailable: the store does not answer. The object may exist: `Store.discard` settles it.
         """
@@ -93,6 +96,7 @@ class Store(Protocol):
     def open_writer(self, key: ObjectKey, size: int | None) -> Writer:
         """Begin an object. `size` is its number of bytes, None if unknown.
 
+        :raises Invalid: the image's id cannot be a name in this store.
         :raises LimitExceeded: the store can tell already that `size` bytes do not fit.
         :raises Unavailable: the store refuses to write or does not answer.
         """

@@ -1,1 +1,0 @@
-"""The tests. `unit` mirrors the source; the other folders are described in docs/architecture.md."""

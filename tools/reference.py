@@ -1,0 +1,100 @@
+"""Writes the reference pages below `docs/reference` from the source: `make docs`.
+
+A test compares the pages with what this module would write, so that nothing stays undocumented.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+from oslo_config import cfg
+
+from glimpse.api.operations import Operation
+from glimpse.api.problems import STATUS
+from glimpse.api.v2.routes import OPERATIONS
+from glimpse.cli.main import cli
+from glimpse.config.options import GROUPS
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+
+
+def pages() -> Mapping[str, str]:
+    """The text of every page by its file name."""
+    return {
+        "api.md": _page("The API", _api()),
+        "commands.md": _page("Commands", _commands()),
+        "configuration.md": _page("Configuration", _configuration()),
+        "errors.md": _page("Errors", _errors()),
+    }
+
+
+def _page(title: str, lines: Iterator[str]) -> str:
+    note = "<!-- Written by `make docs` from the source. -->"
+    return "\n".join([f"# {title}", note, "", *lines]) + "\n"
+
+
+def _api() -> Iterator[str]:
+    yield "The operations of the Image API v2 that the service answers."
+    yield "The same as OpenAPI: `/openapi.json`; in a browser: `/docs`."
+    yield "Versions: `/` and `/versions`. Health: `/healthcheck`."
+    yield ""
+    yield "| Operation | What it does | Success | May also answer |"
+    yield "|---|---|---|---|"
+    for operation in OPERATIONS:
+        yield _operation(operation)
+
+
+def _operation(operation: Operation) -> str:
+    others = ", ".join(str(status.value) for status in sorted(operation.errors))
+    name = f"`{operation.method} {operation.path}`"
+    return f"| {name} | {operation.summary} | {operation.success.value} | {others} |"
+
+
+def _configuration() -> Iterator[str]:
+    yield "Options of the files that `--config-file` names, by group. Later files win over earlier ones."
+    for group, options in GROUPS.items():
+        yield from ("", f"## [{group}]", "", "| Option | Default | Meaning |", "|---|---|---|")
+        for option in options:
+            yield f"| `{option.dest}` | {_default(option)} | {option.help} |"
+
+
+def _default(option: cfg.Opt) -> str:
+    if option.default is None:
+        return ""
+    if isinstance(option.default, list):
+        return f"`{','.join(option.default)}`"
+    return f"`{option.default}`"
+
+
+def _commands() -> Iterator[str]:
+    yield from _command(cli, "glimpse", None)
+
+
+def _command(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    yield from (f"## `{context.command_path}`", "", "```text", command.get_help(context), "```", "")
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from _command(found, child, context)
+
+
+def _errors() -> Iterator[str]:
+    yield "Errors as the service knows them, and the HTTP status of each."
+    yield "The texts name the field and the limit."
+    yield from ("", "| Code | Status | Meaning |", "|---|---|---|")
+    for error, status in STATUS.items():
+        meaning = (error.__doc__ or "").splitlines()[0]
+        yield f"| `{error.code}` | {status.value} {status.phrase} | {meaning} |"
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
