@@ -1,8 +1,11 @@
-"""Uvicorn's HTTP protocol with the ASGI extension `http.response.zerocopysend`.
+"""Uvicorn's HTTP protocol, made for big bodies in both directions.
 
-With it a download costs what it costs nginx: the kernel copies from the page cache to the socket, no byte
-passes through Python, and a slow reader takes neither a thread nor a buffer. Over TLS, where the kernel
-cannot, asyncio reads and writes in small pieces instead.
+Downloads: the ASGI extension `http.response.zerocopysend`. A download costs what it costs nginx: the kernel
+copies from the page cache to the socket, no byte passes through Python, and a slow reader takes neither a
+thread nor a buffer. Over TLS, where the kernel cannot, asyncio reads and writes in small pieces instead.
+
+Uploads: the chunks of a body are handed on as they came from the socket. Uvicorn would join them in a
+bytearray and copy that, which costs a tenth of an upload's processor time besides the digests.
 """
 
 import asyncio
@@ -14,18 +17,32 @@ from glimpse.api.files import ZERO_COPY
 
 
 class ZeroCopyProtocol(HttpToolsProtocol):
-    """Offers the extension to every request."""
+    """Gives every request a `send` that knows the extension and a `receive` that does not copy."""
 
     def on_headers_complete(self) -> None:
-        """Give the request that has just begun a `send` that knows the extension."""
+        """Prepare the request that has just begun."""
         previous = self.cycle
         super().on_headers_complete()
         cycle = self.cycle
         if cycle is None or cycle is previous:
             return
         cycle.scope.setdefault("extensions", {})[ZERO_COPY] = {}
-        # The application starts in the next turn of the loop, and finds this function then.
+        # The application starts in the next turn of the loop, and finds these functions then.
         cycle.send = _sending(cycle)  # type: ignore[method-assign]
+        cycle.receive = _receiving(cycle)  # type: ignore[method-assign]
+        cycle.body = b""  # type: ignore[assignment]
+
+
+def _receiving(cycle: RequestResponseCycle) -> Any:
+    receive = cycle.receive
+
+    async def receive_uncopied() -> Any:
+        # Where the body is `bytes`, appending the first chunk to it and taking it out are free.
+        message = await receive()
+        cycle.body = b""  # type: ignore[assignment]
+        return message
+
+    return receive_uncopied
 
 
 def _sending(cycle: RequestResponseCycle) -> Any:
