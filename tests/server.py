@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -19,10 +20,16 @@ START_SECONDS = 30.0
 
 @dataclass
 class Server:
-    """`glimpse serve` on a free port of the loopback. `extra` is added to its configuration file."""
+    """`glimpse serve` on a free port of the loopback. `extra` is added to its configuration file.
+
+    Several servers may share one state folder; each needs a `name` of its own. With `certificate` (which
+    `extra` must name too) it is reached by TLS.
+    """
 
     state: Path
     extra: str = ""
+    name: str = "glimpse"
+    certificate: Path | None = None
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
@@ -30,7 +37,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def password(self) -> str:
@@ -47,7 +54,7 @@ class Server:
         """Start it, and return when it answers."""
         self.state.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
-        config = self.state / "glimpse.conf"
+        config = self.state / f"{self.name}.conf"
         config.write_text(f"[DEFAULT]\nbind_port = {self.port}\n{self.extra}")
         command = [sys.executable, "-m", "glimpse", "serve", "--config-file", str(config)]
         with (self.state / "log").open("ab") as log:
@@ -67,8 +74,9 @@ class Server:
             if self.process.poll() is not None:
                 break
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/healthcheck", trust_env=False).status_code == 200:
-                    return
+                with self._transport() as client:
+                    if client.get("/healthcheck").status_code == 200:
+                        return
             time.sleep(0.05)
         raise AssertionError(f"the service did not start:\n{self.log()}")
 
@@ -94,9 +102,13 @@ class Server:
 
     def client(self) -> httpx.Client:
         """An HTTP client that is the administrator."""
-        return httpx.Client(
-            base_url=self.url, headers=self.authorization, timeout=60, trust_env=False
-        )
+        client = self._transport()
+        client.headers.update(self.authorization)
+        return client
+
+    def _transport(self) -> httpx.Client:
+        trust = ssl.create_default_context(cafile=self.certificate) if self.certificate else False
+        return httpx.Client(base_url=self.url, verify=trust, timeout=60, trust_env=False)
 
 
 @contextlib.contextmanager

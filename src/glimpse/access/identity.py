@@ -77,6 +77,7 @@ class BasicIdentity:
         self._sleep = sleep
         self._salt = secrets.token_bytes(16)
         self._known: OrderedDict[bytes, tuple[Caller, float, tuple[object, ...]]] = OrderedDict()
+        self._checks: dict[bytes, asyncio.Task[Caller]] = {}
         self._failures: OrderedDict[str, int] = OrderedDict()
         self._waiting = 0
         self._turn = asyncio.Semaphore(1)
@@ -90,10 +91,17 @@ class BasicIdentity:
             if self._clock() < until and stamp == self._users.stamp:
                 return caller
             del self._known[key]
-        name, password = parse_basic(authorization)
+        # Many requests may bring the same new pair at once: it is checked once for all of them.
+        check = self._checks.get(key)
+        if check is None:
+            check = asyncio.create_task(self._learn(key, *parse_basic(authorization)))
+            self._checks[key] = check
+            check.add_done_callback(lambda _: self._checks.pop(key, None))
+        return await asyncio.shield(check)
+
+    async def _learn(self, key: bytes, name: str, password: bytes) -> Caller:
         stamp = self._users.stamp
-        user = await self._verify(name, password)
-        caller = self._as_caller(user)
+        caller = self._as_caller(await self._verify(name, password))
         self._known[key] = (caller, self._clock() + REMEMBER_SECONDS, stamp)
         while len(self._known) > REMEMBER_PAIRS:
             self._known.popitem(last=False)
