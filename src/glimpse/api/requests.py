@@ -43,11 +43,11 @@ def read_call(request: Request, caller: Caller, body: object, public_endpoint: s
 
 def read_query(request: Request) -> tuple[tuple[str, str], ...]:
     """Names and values of the query, in order, blanks kept. :raises Invalid: not UTF-8, or with NUL."""
-    text = request.scope["query_string"].decode("latin-1")
+    text: bytes = request.scope["query_string"]
     if not text:
         return ()
     try:
-        pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=1000))
+        pairs = tuple(parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=1000))
     except ValueError:
         raise Invalid("query", "it is not UTF-8, or has more than 1000 fields") from None
     if any("\0" in name or "\0" in value for name, value in pairs):

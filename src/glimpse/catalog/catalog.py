@@ -59,7 +59,7 @@ def policy_target(image: Image) -> dict[str, object]:
         "min_disk": image.min_disk,
         "protected": image.protected,
         "os_hidden": image.os_hidden,
-        "tags": sorted(image.tags),
+        "tags": tuple(sorted(image.tags)),
     }
 
 

@@ -94,27 +94,10 @@ def page(catalog: Catalog, caller: Caller, query: PageQuery) -> Page:
     if query.limit == 0:
         return Page([])
     images = catalog.records.images.page(query, Viewer(caller.project_id, caller.is_admin))
-    allowed = _remembered(catalog, caller, "get_image")
-    shown = [image for image in images if allowed(image)]
+    allows = catalog.policy.allows
+    shown = [image for image in images if allows("get_image", caller, policy_target(image))]
     more = shown and len(images) == query.limit
     return Page(shown, images[-1].id if more else None)
-
-
-def _remembered(catalog: Catalog, caller: Caller, rule: str) -> Callable[[Image], bool]:
-    """A rule's answers for many images; asked once for those that look the same to the rule."""
-    names = catalog.policy.attributes(rule)
-    answers: dict[tuple[object, ...], bool] = {}
-
-    def ask(image: Image) -> bool:
-        target = policy_target(image)
-        if names is None:
-            return catalog.policy.allows(rule, caller, target)
-        key = tuple(target.get(name) for name in names)
-        if key not in answers:
-            answers[key] = catalog.policy.allows(rule, caller, target)
-        return answers[key]
-
-    return ask
 
 
 def find_marker(catalog: Catalog, caller: Caller, image_id: str) -> Image:

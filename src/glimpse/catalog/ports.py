@@ -255,6 +255,3 @@ class Policy(Protocol):
 
     def allows(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
         """Whether `caller` may do `rule` to `target`."""
-
-    def attributes(self, rule: str) -> frozenset[str] | None:
-        """The target attributes on which the answer for `rule` depends; None if that cannot be told."""

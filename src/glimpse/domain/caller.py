@@ -1,7 +1,6 @@
 """Who is calling."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +13,4 @@ class Caller:
     is_admin: bool = False
     read_only: bool = False
     # What policy rules may look at beyond the fields above, by oslo.policy's names.
-    credentials: Mapping[str, object] = field(default_factory=dict)
+    credentials: tuple[tuple[str, str], ...] = ()

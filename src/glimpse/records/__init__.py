@@ -1,0 +1,16 @@
+"""The database: the catalog's port `Records` in SQL, on SQLite, PostgreSQL and MariaDB/MySQL."""
+
+from glimpse.catalog.ports import Records
+from glimpse.records.database import Database
+from glimpse.records.images import SqlImageRecords
+from glimpse.records.intents import SqlIntentRecords
+from glimpse.records.members import SqlMemberRecords
+
+
+def open_records(database: Database) -> Records:
+    """The records in `database`, whose schema must be current (`schema.upgrade`)."""
+    return Records(
+        images=SqlImageRecords(database),
+        members=SqlMemberRecords(database),
+        intents=SqlIntentRecords(database),
+    )

@@ -1,0 +1,103 @@
+"""Where the databases differ in what they are asked, and nothing else."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, cast, func, literal_column
+from sqlalchemy.types import BINARY
+
+from glimpse.records.tables import INDEXED_VALUE
+
+
+class Sql(ABC):
+    """The words of one kind of database."""
+
+    # Whether `(a, b) < (x, y)` is answered from an index on (a, b).
+    compares_rows = True
+
+    @abstractmethod
+    def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        """The columns of one row as a JSON array."""
+
+    @abstractmethod
+    def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        """The rows of a group as a JSON array of arrays; may be NULL when there is none."""
+
+    def text(self, document: ColumnElement[str]) -> ColumnElement[str]:
+        """A JSON document as the text that the driver hands over untouched."""
+        return document
+
+    def same(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether two texts are the same, letter by letter."""
+        return column == value
+
+    def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether the value of a property is the same, found by its beginning (`tables.page_indexes`)."""
+        length: ColumnElement[int] = literal_column(str(INDEXED_VALUE))
+        return (func.substr(column, 1, length) == func.substr(value, 1, length)) & (column == value)
+
+    def ordered(self, column: ColumnElement[Any], *, descending: bool, nullable: bool) -> ColumnElement[Any]:
+        """The column as a sort key: NULL is the lowest value."""
+        del nullable  # Most databases order NULL so by themselves.
+        return column.desc() if descending else column.asc()
+
+    def moment(self, value: datetime) -> object:
+        """A time as the driver compares it with a column."""
+        return value
+
+
+class Sqlite(Sql):
+    """SQLite 3.38 or later."""
+
+    def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_array(*columns)
+
+    def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_group_array(func.json_array(*columns))
+
+    def moment(self, value: datetime) -> object:
+        return value.isoformat(" ", "microseconds")
+
+
+class Postgresql(Sql):
+    """PostgreSQL."""
+
+    def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_build_array(*columns)
+
+    def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_agg(func.json_build_array(*columns))
+
+    def text(self, document: ColumnElement[str]) -> ColumnElement[str]:
+        return cast(document, Text)
+
+    def ordered(self, column: ColumnElement[Any], *, descending: bool, nullable: bool) -> ColumnElement[Any]:
+        # Only where NULL can be, for an index without the clause could not give that order.
+        plain = super().ordered(column, descending=descending, nullable=nullable)
+        if not nullable:
+            return plain
+        return plain.nulls_last() if descending else plain.nulls_first()
+
+
+class Mysql(Sql):
+    """MariaDB 10.5 or later, and MySQL 8."""
+
+    compares_rows = False
+
+    def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_array(*columns)
+
+    def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.json_arrayagg(func.json_array(*columns))
+
+    def same(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        # The collations of Glance's tables see no difference between upper and lower case. The first half
+        # uses the index, the second is exact.
+        return (column == value) & (cast(column, BINARY) == cast(value, BINARY))
+
+    def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        return self.same(column, value)
+
+
+DIALECTS: dict[str, Sql] = {"sqlite": Sqlite(), "postgresql": Postgresql(), "mysql": Mysql()}

@@ -1,0 +1,79 @@
+"""Images: the port's `ImageRecords` in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, false, select
+
+from glimpse.catalog.ports import Intent, PageQuery, Viewer
+from glimpse.domain.errors import NotFound
+from glimpse.domain.image import Image, ImageChange
+from glimpse.domain.status import ImageStatus
+from glimpse.records import changes
+from glimpse.records.database import Database
+from glimpse.records.dialects import Sql
+from glimpse.records.pages import Pages, is_member
+from glimpse.records.quota import STORED, USAGE_KEY, stored
+from glimpse.records.rows import document, image_of
+from glimpse.records.tables import images
+
+
+class SqlImageRecords:
+    """Images with their properties, tags and locations. The promises are the port's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pages = Pages(database)
+        self._usage = database.prepare(STORED)
+        self._get = tuple(
+            database.prepare(_get_statement(database.sql, deleted=deleted)) for deleted in (False, True)
+        )
+
+    def create(self, image: Image) -> None:
+        """See the port."""
+        self._database.write(lambda connection: changes.create(connection, image))
+
+    def get(self, image_id: str, project_id: str | None, *, deleted: bool = False) -> Image:
+        """See the port."""
+        rows = self._database.read(self._get[deleted], {"id": image_id, "me": project_id})
+        image = image_of(rows[0][0], project_id) if rows else None
+        # MySQL finds an id that is written in other letters, too.
+        if image is None or image.id != image_id:
+            raise NotFound("image", image_id)
+        return image
+
+    def page(self, query: PageQuery, viewer: Viewer) -> list[Image]:
+        """See the port."""
+        project_id = viewer.project_id
+        return [image_of(text, project_id) for (text,) in self._pages.read(query, viewer)]
+
+    def change(
+        self, image_id: str, change: ImageChange, statuses: frozenset[ImageStatus], now: datetime
+    ) -> None:
+        """See the port."""
+        self._database.write(lambda connection: changes.change(connection, image_id, change, statuses, now))
+
+    def move(
+        self, image_id: str, sources: frozenset[ImageStatus], target: ImageStatus, now: datetime
+    ) -> None:
+        """See the port."""
+        self._database.write(lambda connection: changes.move(connection, image_id, sources, target, now))
+
+    def delete(
+        self, image_id: str, sources: frozenset[ImageStatus], intents: Sequence[Intent], now: datetime
+    ) -> None:
+        """See the port."""
+        self._database.write(lambda connection: changes.delete(connection, image_id, sources, intents, now))
+
+    def usage(self, project_id: str) -> int:
+        """See the port."""
+        return stored(self._database.read(self._usage, {USAGE_KEY: project_id}))
+
+
+def _get_statement(sql: Sql, *, deleted: bool) -> Select[Any]:
+    image = images.alias("image")
+    statement = select(document(sql, image, is_member(sql, image.c.id))).where(
+        image.c.id == bindparam("id", type_=image.c.id.type)
+    )
+    return statement if deleted else statement.where(image.c.deleted == false())

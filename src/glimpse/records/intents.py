@@ -1,0 +1,167 @@
+"""Write intents and their leases: the port's `IntentRecords` in SQL."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, Delete, Update, bindparam, delete, insert, select, update
+
+from glimpse.catalog.ports import Intent, IntentKind, WrittenData
+from glimpse.domain.errors import Conflict, Gone, NotFound
+from glimpse.domain.image import Location
+from glimpse.domain.status import ImageStatus
+from glimpse.records.changes import move, note_intents, update_image
+from glimpse.records.database import Database
+from glimpse.records.quota import require_room
+from glimpse.records.tables import image_locations, intents
+
+_QUEUED = frozenset({ImageStatus.QUEUED})
+_SAVING = frozenset({ImageStatus.SAVING})
+
+# A lease may lose its last digits on the way through a database; renewing adds much more than this.
+_PRECISION = 0.001
+
+_held = (
+    intents.c.id == bindparam("intent"),
+    intents.c.worker == bindparam("holder"),
+    intents.c.kind == IntentKind.WRITE.value,
+)
+_HELD = select(intents.c.image_id, intents.c.project_id).where(*_held)
+_END_HELD = delete(intents).where(*_held)
+_FINISH = delete(intents).where(
+    intents.c.id == bindparam("intent"), intents.c.kind == IntentKind.DELETE.value
+)
+_RENEW = (
+    update(intents)
+    .where(intents.c.id.in_(bindparam("some", expanding=True)), intents.c.worker == bindparam("holder"))
+    .values(lease_until=bindparam("until"))
+)
+_CLAIM = (
+    update(intents)
+    .where(
+        intents.c.id == bindparam("intent"),
+        intents.c.worker == bindparam("holder"),
+        intents.c.lease_until <= bindparam("seen"),
+    )
+    .values(worker=bindparam("claimant"), lease_until=bindparam("until"))
+)
+_EXPIRED = (
+    select(intents)
+    .where(intents.c.lease_until < bindparam("before"))
+    .order_by(intents.c.lease_until, intents.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+class SqlIntentRecords:
+    """Intents in the table `glimpse_intents`. The promises are the port's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._expired = database.prepare(_EXPIRED)
+
+    def begin_write(self, intent: Intent, quota: int | None, now: datetime) -> None:
+        """See the port."""
+
+        def work(connection: Connection) -> None:
+            move(connection, intent.image_id, _QUEUED, ImageStatus.SAVING, now)
+            require_room(connection, intent.project_id, intent.reserved_bytes, quota)
+            note_intents(connection, [intent])
+
+        self._database.write(work)
+
+    def commit_write(
+        self, intent_id: str, worker: str, data: WrittenData, quota: int | None, now: datetime
+    ) -> None:
+        """See the port."""
+
+        def work(connection: Connection) -> None:
+            held = _end(connection, intent_id, worker)
+            if held is None:
+                raise Conflict(f"Worker {worker} no longer holds the write {intent_id}.")
+            image_id, project_id = held
+            _publish(connection, image_id, data, now)
+            # The image counts from here on, by its location; the reservation has ended above.
+            require_room(connection, project_id, data.size, quota)
+            connection.execute(insert(image_locations), _location(image_id, data.location, now))
+
+        self._database.write(work)
+
+    def undo_write(self, intent_id: str, worker: str, now: datetime) -> None:
+        """See the port."""
+
+        def work(connection: Connection) -> None:
+            held = _end(connection, intent_id, worker)
+            if held is not None:
+                with suppress(NotFound, Conflict):
+                    move(connection, held[0], _SAVING, ImageStatus.QUEUED, now)
+
+        self._database.write(work)
+
+    def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
+        """See the port."""
+        if intent_ids:
+            self._execute(_RENEW, {"some": list(intent_ids), "holder": worker, "until": lease_until})
+
+    def expired(self, before: float, limit: int) -> list[Intent]:
+        """See the port."""
+        rows = self._database.read(self._expired, {"before": before, "limit": limit})
+        return [Intent(row[0], IntentKind(row[1]), *row[2:]) for row in rows]
+
+    def claim(self, intent: Intent, worker: str, lease_until: float) -> bool:
+        """See the port."""
+        values = {
+            "intent": intent.id,
+            "holder": intent.worker,
+            "seen": intent.lease_until + _PRECISION,
+            "claimant": worker,
+            "until": lease_until,
+        }
+        return self._execute(_CLAIM, values) == 1
+
+    def finish(self, intent_id: str) -> None:
+        """See the port."""
+        self._execute(_FINISH, {"intent": intent_id})
+
+    def _execute(self, statement: Update | Delete, values: dict[str, object]) -> int:
+        return self._database.write(lambda connection: connection.execute(statement, values).rowcount)
+
+
+def _end(connection: Connection, intent_id: str, worker: str) -> tuple[str, str | None] | None:
+    """End the intent if `worker` holds it: whose it was, and of which image."""
+    key = {"intent": intent_id, "holder": worker}
+    held = connection.execute(_HELD, key).one_or_none()
+    # Somebody else may have claimed it since it was read; the rows that are gone tell.
+    if held is None or connection.execute(_END_HELD, key).rowcount == 0:
+        return None
+    return held.image_id, held.project_id
+
+
+def _publish(connection: Connection, image_id: str, data: WrittenData, now: datetime) -> None:
+    values = {
+        "status": ImageStatus.ACTIVE,
+        "size": data.size,
+        "virtual_size": data.virtual_size,
+        "checksum": data.digests.checksum,
+        "os_hash_algo": data.digests.os_hash_algo,
+        "os_hash_value": data.digests.os_hash_value,
+        "updated_at": now,
+    }
+    try:
+        update_image(connection, image_id, _SAVING, values)
+    except (NotFound, Conflict) as error:
+        raise Gone(f"Image {image_id} was deleted or changed during the upload.") from error
+
+
+def _location(image_id: str, location: Location, now: datetime) -> dict[str, object]:
+    return {
+        "image_id": image_id,
+        "value": location.url,
+        "meta_data": orjson.dumps(dict(location.metadata)).decode(),
+        "status": "active",
+        "created_at": now,
+        "updated_at": now,
+        "deleted_at": None,
+        "deleted": False,
+    }

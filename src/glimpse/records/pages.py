@@ -1,0 +1,351 @@
+"""The statement for a page of images.
+
+A page is a union of branches (`visibility.py`). Each branch reads its part of an index in the asked order,
+starts behind the marker and ends after `limit` rows, so that its cost does not depend on how many images
+there are. Where a few rows of another table lead to all results (the memberships of a project, a rare
+property), the branch starts there instead (`selectivity.py`).
+
+Statements are built from shapes: all that changes a statement's text. A shape is built and compiled once.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+)
+
+from glimpse.catalog.ports import Condition, Operator, PageQuery, SortKey, Viewer
+from glimpse.domain.image import Image
+from glimpse.records.database import Database, Prepared
+from glimpse.records.dialects import Sql
+from glimpse.records.rows import document
+from glimpse.records.selectivity import Selectivity
+from glimpse.records.tables import UNLISTED, image_members, image_properties, image_tags, images, is_present
+from glimpse.records.visibility import Branch, branches
+
+Col = ColumnElement[Any]
+Lookup = Callable[[str], Col]
+
+
+class Shape(NamedTuple):
+    """What decides the text of a page's statement."""
+
+    branches: tuple[Branch, ...]
+    sort: tuple[tuple[str, bool], ...]
+    # For each sort key whether the marker has no value there; None without a marker.
+    after: tuple[bool, ...] | None
+    # Column, operator, number of values (0: compared with NULL).
+    conditions: tuple[tuple[str, Operator, int], ...]
+    properties: int
+    tags: int
+    member_status: bool
+    has_project: bool
+    few_memberships: bool
+    # Which property or tag leads to few images: ("property", 0).
+    lead: tuple[str, int] | None
+
+
+class Pages:
+    """Builds, remembers and fills the statements for pages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._selectivity = Selectivity(database)
+        self._statement = lru_cache(maxsize=512)(self._build)
+
+    def read(self, query: PageQuery, viewer: Viewer) -> Sequence[Sequence[Any]]:
+        """The documents of the page, in order."""
+        parts = branches(query, viewer)
+        if query.limit <= 0 or not parts or not all(map(_can_match, query.conditions)):
+            return ()
+        shape = self._shape(query, viewer, parts)
+        return self._database.read(self._statement(shape), self._values(shape, query, viewer))
+
+    def _build(self, shape: Shape) -> Prepared:
+        return self._database.prepare(page_statement(self._database.sql, shape))
+
+    def _shape(self, query: PageQuery, viewer: Viewer, parts: tuple[Branch, ...]) -> Shape:
+        sort = _total(query.sort)
+        with_viewer = viewer.project_id is not None and any(part.with_viewer for part in parts)
+        return Shape(
+            parts,
+            sort,
+            None
+            if query.marker is None
+            else tuple([getattr(query.marker, name) is None for name, _ in sort]),
+            tuple([(where.column, where.operator, _width(where)) for where in query.conditions]),
+            len(query.properties),
+            len(query.tags),
+            query.member_status is not None,
+            viewer.project_id is not None,
+            with_viewer and self._selectivity.few_memberships(viewer.project_id or ""),
+            self._selectivity.lead(query) if query.properties or query.tags else None,
+        )
+
+    def _values(self, shape: Shape, query: PageQuery, viewer: Viewer) -> dict[str, object]:
+        values: dict[str, object] = {"limit": query.limit, "hidden": query.os_hidden, "me": viewer.project_id}
+        if query.member_status is not None:
+            values["member_status"] = query.member_status.value
+        for number, (name, value) in enumerate(query.properties):
+            values[f"property_{number}_name"] = name
+            values[f"property_{number}_value"] = value
+        for number, tag in enumerate(query.tags):
+            values[f"tag_{number}"] = tag
+        self._fill_marker(values, shape, query.marker)
+        for number, where in enumerate(query.conditions):
+            several = where.value if isinstance(where.value, tuple) else (where.value,)
+            for position, value in enumerate(several):
+                values[f"where_{number}_{position}"] = self._plain(value)
+        return values
+
+    def _fill_marker(self, values: dict[str, object], shape: Shape, marker: Image | None) -> None:
+        if marker is not None:
+            for number, (name, _) in enumerate(shape.sort):
+                values[f"after_{number}"] = self._plain(getattr(marker, name))
+
+    def _plain(self, value: object) -> object:
+        """The value as drivers know it: no enumerations, times in the database's form."""
+        if isinstance(value, datetime):
+            return self._database.sql.moment(value)
+        return str(value) if isinstance(value, str) else value
+
+
+def _total(sort: tuple[SortKey, ...]) -> tuple[tuple[str, bool], ...]:
+    """The sort keys, each column once: a second time it cannot change the order any more."""
+    return tuple({key.column: (key.column, key.descending) for key in reversed(sort)}.values())[::-1]
+
+
+def _width(where: Condition) -> int:
+    if isinstance(where.value, tuple):
+        return len(where.value)
+    return 0 if where.value is None else 1
+
+
+def _can_match(where: Condition) -> bool:
+    return where.value != ()
+
+
+def page_statement(sql: Sql, shape: Shape) -> Select[Any]:
+    """The whole statement: the page's ids and sort keys first, then all about these images."""
+    page = _page(sql, shape).subquery("page")
+    image = images.alias("image")
+    return (
+        select(document(sql, image, is_member(sql, image.c.id) if shape.has_project else null()))
+        .select_from(page.join(image, image.c.id == page.c.id))
+        .order_by(*_order(sql, shape, lambda name: page.c[name]))
+    )
+
+
+def _page(sql: Sql, shape: Shape) -> Select[Any]:
+    if shape.lead is not None:
+        return _led(sql, shape)
+    parts = [_branch(sql, shape, branch) for branch in shape.branches]
+    if len(parts) == 1:
+        return parts[0]
+    whole = union(*(select(part.subquery()) for part in parts)).subquery()
+    return select(whole).order_by(*_order(sql, shape, lambda name: whole.c[name])).limit(_limit())
+
+
+def _branch(sql: Sql, shape: Shape, branch: Branch) -> Select[Any]:
+    """The first `limit` images of one branch."""
+    if branch.with_viewer and shape.few_memberships:
+        mine = select(image_members.c.image_id).where(*_membership(sql, shape))
+        return _few(sql, shape, mine).where(_belongs(sql, shape, branch, _detached, member=False))
+    return _ordered(sql, shape, _column).where(_belongs(sql, shape, branch, _column, member=True))
+
+
+def _led(sql: Sql, shape: Shape) -> Select[Any]:
+    """The page when a property or a tag leads to few images: all of them are looked at."""
+    kind, number = shape.lead or ("", 0)
+    found = _property(sql, number) if kind == "property" else _tag(sql, number)
+    return _few(sql, shape, found).where(
+        or_(*(_belongs(sql, shape, branch, _detached, member=True) for branch in shape.branches))
+    )
+
+
+def _few(sql: Sql, shape: Shape, ids: Select[Any]) -> Select[Any]:
+    return _ordered(sql, shape, _detached).where(images.c.id.in_(ids))
+
+
+def _ordered(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
+    """Id and sort keys of the images that match all filters and come after the marker, in order."""
+    names = dict.fromkeys(["id", *(name for name, _ in shape.sort)])
+    return (
+        select(*(_stored(name).label(name) for name in names))
+        .where(
+            column("deleted") == false(),
+            column("os_hidden") == bindparam("hidden", type_=images.c.os_hidden.type),
+            column("status").not_in(UNLISTED),
+            *_filters(sql, shape, column),
+            *([] if shape.after is None else [_after(sql, shape, column)]),
+        )
+        .order_by(*_order(sql, shape, column))
+        .limit(_limit())
+    )
+
+
+def _limit() -> BindParameter[int]:
+    return bindparam("limit", type_=Integer)
+
+
+def _stored(name: str) -> Col:
+    # Glance allows no time of update; the image then counts as unchanged since it was made.
+    if name == "updated_at":
+        return func.coalesce(images.c.updated_at, images.c.created_at, type_=images.c.updated_at.type)
+    return images.c[name]
+
+
+def _column(name: str) -> Col:
+    return _stored(name)
+
+
+def _detached(name: str) -> Col:
+    """The column in a form that no index is used for, so that the database starts from the few ids."""
+    column = images.c[name]
+    if name == "updated_at":
+        return _stored(name)
+    return func.coalesce(column, column, type_=column.type)
+
+
+def _belongs(sql: Sql, shape: Shape, branch: Branch, column: Lookup, *, member: bool) -> ColumnElement[bool]:
+    """Whether an image is of `branch`; whether the viewer is a member is judged only if `member`."""
+    terms: list[ColumnElement[bool]] = []
+    if branch.visibility is not None:
+        terms.append(column("visibility") == literal_column(f"'{branch.visibility}'"))
+    if branch.own:
+        terms.append(sql.same(column("owner"), _me()))
+    if branch.with_viewer and member:
+        terms.append(exists().where(image_members.c.image_id == images.c.id, *_membership(sql, shape)))
+    return and_(true(), *terms)
+
+
+def _me() -> BindParameter[str]:
+    return bindparam("me", type_=images.c.owner.type)
+
+
+def _membership(sql: Sql, shape: Shape) -> list[ColumnElement[bool]]:
+    terms = [sql.same(image_members.c.member, _me()), image_members.c.deleted == false()]
+    if shape.member_status:
+        terms.append(image_members.c.status == bindparam("member_status", type_=image_members.c.status.type))
+    return terms
+
+
+def is_member(sql: Sql, image_id: Col) -> Col:
+    member = image_members.alias()
+    found = exists().where(
+        member.c.image_id == image_id, sql.same(member.c.member, _me()), member.c.deleted == false()
+    )
+    return func.coalesce(select(literal_column("1")).where(found).scalar_subquery(), literal_column("0"))
+
+
+def _filters(sql: Sql, shape: Shape, column: Lookup) -> list[ColumnElement[bool]]:
+    found = [_compared(sql, number, *where, column) for number, where in enumerate(shape.conditions)]
+    for kind, count, rows in (("property", shape.properties, _property), ("tag", shape.tags, _tag)):
+        found += [_has(rows(sql, number)) for number in range(count) if (kind, number) != shape.lead]
+    return found
+
+
+def _has(rows: Select[Any]) -> ColumnElement[bool]:
+    child = rows.selected_columns[0]
+    return rows.where(child == images.c.id).correlate(images).exists()
+
+
+def _property(sql: Sql, number: int) -> Select[Any]:
+    """The images that have the property asked for in that place."""
+    row = image_properties.alias(f"property_{number}")
+    return select(row.c.image_id).where(
+        sql.same(row.c.name, bindparam(f"property_{number}_name", type_=row.c.name.type)),
+        sql.same_value(row.c.value, bindparam(f"property_{number}_value", type_=row.c.value.type)),
+        is_present(row),
+    )
+
+
+def _tag(sql: Sql, number: int) -> Select[Any]:
+    """The images that have the tag asked for in that place."""
+    row = image_tags.alias(f"tag_{number}")
+    return select(row.c.image_id).where(
+        sql.same(row.c.value, bindparam(f"tag_{number}", type_=row.c.value.type)), row.c.deleted == false()
+    )
+
+
+def _compared(
+    sql: Sql, number: int, name: str, operator: Operator, width: int, lookup: Lookup
+) -> ColumnElement[bool]:
+    column = lookup(name)
+    if width == 0:
+        return column.is_not(None) if operator is Operator.NOT_EQUAL else column.is_(None)
+    values = [bindparam(f"where_{number}_{place}", type_=images.c[name].type) for place in range(width)]
+    if operator in {Operator.EQUAL, Operator.ONE_OF}:
+        return or_(*(_equal(sql, column, value) for value in values))
+    value = values[0]
+    comparisons: dict[Operator, ColumnElement[bool]] = {
+        Operator.NOT_EQUAL: ~_equal(sql, column, value),
+        Operator.GREATER: column > value,
+        Operator.GREATER_OR_EQUAL: column >= value,
+        Operator.LESS: column < value,
+        Operator.LESS_OR_EQUAL: column <= value,
+    }
+    return comparisons[operator]
+
+
+def _equal(sql: Sql, column: Col, value: BindParameter[Any]) -> ColumnElement[bool]:
+    is_text = value.type.python_type is str
+    return sql.same(column, value) if is_text else column == value
+
+
+def _order(sql: Sql, shape: Shape, column: Lookup) -> list[Col]:
+    return [
+        sql.ordered(column(name), descending=descending, nullable=_nullable(name))
+        for name, descending in shape.sort
+    ]
+
+
+def _nullable(name: str) -> bool:
+    return bool(images.c[name].nullable) and name != "updated_at"
+
+
+def _after(sql: Sql, shape: Shape, column: Lookup) -> ColumnElement[bool]:
+    """Whether an image comes after the marker."""
+    keys = [
+        (column(name), descending, bindparam(f"after_{number}", type_=images.c[name].type), absent)
+        for number, ((name, descending), absent) in enumerate(zip(shape.sort, shape.after or (), strict=True))
+    ]
+    one_way = len({descending for _, descending in shape.sort}) == 1
+    if sql.compares_rows and one_way and not any(_nullable(name) for name, _ in shape.sort):
+        here, there = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
+        return here < there if shape.sort[0][1] else here > there
+    return _lexicographic(keys)
+
+
+def _lexicographic(keys: Sequence[tuple[Col, bool, BindParameter[Any], bool]]) -> ColumnElement[bool]:
+    (column, descending, value, absent), *rest = keys
+    beyond = _beyond(column, value, descending=descending, absent=absent)
+    if not rest:
+        return beyond
+    equal = column.is_(None) if absent else column == value
+    return or_(beyond, and_(equal, _lexicographic(rest)))
+
+
+def _beyond(column: Col, value: BindParameter[Any], *, descending: bool, absent: bool) -> ColumnElement[bool]:
+    """Whether `column` comes after the marker's value, NULL being the lowest of all."""
+    if absent:
+        return false() if descending else column.is_not(None)
+    return or_(column < value, column.is_(None)) if descending else column > value
