@@ -16,8 +16,8 @@ from glimpse.domain.caller import Caller
 REFRESH_SECONDS = 1.0
 REMEMBER_ANSWERS = 10_000
 
-_ATTRIBUTE = re.compile(r"%\((\w+)\)s")
-_RULE = re.compile(r"\brule:([\w:-]+)")
+_ATTRIBUTE = re.compile(r"%\(([^)]*)\)s")
+_RULE = re.compile(r"\brule:([^\s()]+)")
 # A check that asks somebody else may look at the whole target.
 _ASKS_ELSEWHERE = re.compile(r"\bhttps?:")
 
@@ -45,7 +45,8 @@ class OsloPolicy:
         names = self.attributes(rule)
         if names is None:
             return self._ask(rule, caller, target)
-        key = (rule, caller, *(target.get(name) for name in names))
+        # Rules compare texts.
+        key = (rule, caller, *(str(target.get(name)) for name in names))
         answer = self._answers.get(key)
         if answer is None:
             answer = self._ask(rule, caller, target)
@@ -79,7 +80,9 @@ class OsloPolicy:
         return frozenset(names)
 
     def _ask(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
-        return bool(self._enforcer.enforce(rule, target, _credentials(caller)))
+        # Nobody's image is not the image of everybody who has no project.
+        known = {name: value for name, value in target.items() if value is not None}
+        return bool(self._enforcer.enforce(rule, known, _credentials(caller)))
 
     def _refresh(self) -> None:
         now = time.monotonic()
@@ -98,10 +101,11 @@ class OsloPolicy:
 
 
 def _credentials(caller: Caller) -> dict[str, Any]:
-    return {
-        **dict(caller.credentials),
-        "user_id": caller.user_id,
-        "project_id": caller.project_id,
+    credentials: dict[str, Any] = dict(caller.credentials)
+    credentials |= {
         "roles": list(caller.roles),
         "is_admin": caller.is_admin,
+        "user_id": caller.user_id or "",
+        "project_id": caller.project_id or "",
     }
+    return credentials

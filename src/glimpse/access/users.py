@@ -11,6 +11,7 @@ A role includes those below it: admin, member, reader.
 """
 
 import configparser
+import io
 import os
 import re
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import bcrypt
 
-from glimpse.domain.errors import Invalid, NotFound
+from glimpse.domain.errors import Invalid, NotFound, Unavailable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
 _IMPLIED = {"admin": {"member", "reader"}, "member": {"reader"}}
@@ -66,16 +67,23 @@ class UserFiles:
     def add(self, name: str, password: str, roles: list[str], project: str | None) -> None:
         """Add somebody, or replace who has that name.
 
-        :raises Invalid: the name or the password will not do.
+        :raises Invalid: the name, the password, a role or the project will not do.
         """
-        if not _NAME.match(name):
-            raise Invalid("name", "1 to 64 letters, digits, '.', '_', '@' or '-' are allowed")
+        for field, text in (
+            ("name", name),
+            ("project", project or name),
+            *(("role", role) for role in roles),
+        ):
+            if not _NAME.match(text):
+                raise Invalid(field, "1 to 64 letters, digits, '.', '_', '@' or '-' are allowed")
         if not 1 <= len(password.encode()) <= MAX_PASSWORD_BYTES:
             raise Invalid("password", f"1 to {MAX_PASSWORD_BYTES} bytes are allowed")
         self._refresh()
         hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt())
         details = self._read_details()
-        details[name] = {"project": project or name, "roles": ", ".join(roles)}
+        if not details.has_section(name):
+            details.add_section(name)
+        details[name].update(project=project or name, roles=", ".join(roles))
         self._write_details(details)
         self._write_hashes({**self._hashes, name: hashed})
 
@@ -99,16 +107,18 @@ class UserFiles:
         self._stamp = stamp
 
     def _read_details(self) -> configparser.ConfigParser:
-        details = configparser.ConfigParser(interpolation=None)
-        details.read(self._details, encoding="utf-8")
+        # No section gives defaults to others: one may be called like the name that does by default.
+        details = configparser.ConfigParser(interpolation=None, default_section="")
+        try:
+            details.read(self._details, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise Unavailable("file users.ini", " ".join(str(error).split())) from None
         return details
 
     def _write_details(self, details: configparser.ConfigParser) -> None:
-        lines = [
-            f"[{name}]\nproject = {details[name]['project']}\nroles = {details[name]['roles']}\n"
-            for name in details.sections()
-        ]
-        _replace(self._details, "\n".join(lines))
+        text = io.StringIO()
+        details.write(text)
+        _replace(self._details, text.getvalue())
 
     def _write_hashes(self, hashes: Mapping[str, bytes]) -> None:
         _replace(self._htpasswd, "".join(f"{name}:{hashed.decode()}\n" for name, hashed in hashes.items()))

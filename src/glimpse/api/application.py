@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glimpse.api.openapi import openapi_document, reading_page
 from glimpse.api.operations import Resource
-from glimpse.api.problems import problem
+from glimpse.api.problems import preferred, problem
 from glimpse.api.requests import MAX_REQUEST_ID, request_id
 from glimpse.api.service import Service
 from glimpse.api.v2.routes import OPERATIONS
@@ -119,6 +119,8 @@ class _Sender:
 async def _health(request: Request) -> Response:
     if request.method == "HEAD":
         return Response(status_code=HTTPStatus.NO_CONTENT)
+    if preferred(request.headers.get("accept", "")) == "json":
+        return Response(b'{"detailed": false, "reasons": ["OK"]}', media_type="application/json")
     return PlainTextResponse("OK")
 
 

@@ -33,10 +33,16 @@ STATUS: Mapping[type[errors.GlimpseError], HTTPStatus] = {
 # How many seconds a client should wait before it asks an unavailable part again.
 RETRY_AFTER = "5"
 
+# Errors quote what was sent, but not at any length.
+MAX_TEXT = 500
+
 
 def answer(error: errors.GlimpseError, accept: str) -> Response:
     """The HTTP answer to an error, in the form that the request's `Accept` prefers."""
-    response = problem(STATUS[type(error)], str(error), accept)
+    text = str(error)
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}…"
+    response = problem(STATUS[type(error)], text, accept)
     response.headers.update(_headers(error))
     return response
 

@@ -45,8 +45,8 @@ def policy_target(image: Image) -> dict[str, object]:
         "name": image.name,
         "status": image.status.value,
         "visibility": image.visibility.value,
-        "owner": image.owner,
-        "project_id": image.owner,
+        "owner": image.owner or None,
+        "project_id": image.owner or None,
         "member_id": image.member,
         "disk_format": image.disk_format,
         "container_format": image.container_format,
@@ -59,7 +59,7 @@ def policy_target(image: Image) -> dict[str, object]:
         "min_disk": image.min_disk,
         "protected": image.protected,
         "os_hidden": image.os_hidden,
-        "tags": tuple(sorted(image.tags)),
+        "tags": sorted(image.tags),
     }
 
 

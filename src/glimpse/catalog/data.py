@@ -38,15 +38,15 @@ def begin_upload(
     :raises Invalid: the image's formats are not set. :raises Conflict: it is not queued.
     :raises LimitExceeded: `size` is above the size cap or what is left of the storage quota.
     """
-    require_writer(caller)
     image = find_image(catalog, caller, image_id)
+    require_writer(caller)
     require(catalog, caller, "upload_image", image)
     for name in ("disk_format", "container_format"):
         if getattr(image, name) is None:
             raise Invalid(name, "must be set before data is uploaded")
     if image.status is not ImageStatus.QUEUED:
         raise Conflict(f"Image {image_id} is {image.status}; data can only be uploaded while it is queued.")
-    ceiling = _ceiling(catalog, caller)
+    ceiling = _ceiling(catalog, caller, size)
     if size is not None and size > ceiling.maximum:
         raise LimitExceeded(ceiling.limit, ceiling.maximum, size, "bytes")
     intent = Intent(
@@ -64,13 +64,13 @@ def begin_upload(
     return Write(image, intent, ceiling)
 
 
-def _ceiling(catalog: Catalog, caller: Caller) -> Ceiling:
+def _ceiling(catalog: Catalog, caller: Caller, size: int | None) -> Ceiling:
     cap = Ceiling("image_size_cap", catalog.limits.image_size_cap)
     quota = catalog.limits.user_storage_quota
     if quota is None or caller.project_id is None:
         return cap
     left = max(0, quota - catalog.records.images.usage(caller.project_id))
-    if left == 0:
+    if left == 0 and size is None:
         raise LimitExceeded("user_storage_quota", quota, None, "bytes")
     return min(cap, Ceiling("user_storage_quota", left), key=lambda ceiling: ceiling.maximum)
 
@@ -82,9 +82,9 @@ def commit_write(catalog: Catalog, write: Write, data: WrittenData) -> None:
     )
 
 
-def undo_write(catalog: Catalog, intent: Intent) -> None:
-    """Give up a write whose bytes are removed: the image goes back to queued."""
-    catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock())
+def undo_write(catalog: Catalog, intent: Intent, *, discarded: bool) -> None:
+    """Give up a write: the image goes back to queued. Raises as `IntentRecords.undo_write`."""
+    catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock(), discarded=discarded)
 
 
 def readable(catalog: Catalog, caller: Caller, image_id: str) -> Image:

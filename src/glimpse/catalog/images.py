@@ -90,7 +90,7 @@ def page(catalog: Catalog, caller: Caller, query: PageQuery) -> Page:
 
     :raises Forbidden: policy `get_images`.
     """
-    require_rule(catalog, caller, "get_images", {"project_id": caller.project_id})
+    require_rule(catalog, caller, "get_images", {"project_id": caller.project_id or ""})
     if query.limit == 0:
         return Page([])
     images = catalog.records.images.page(query, Viewer(caller.project_id, caller.is_admin))

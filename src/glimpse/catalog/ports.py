@@ -166,6 +166,7 @@ class IntentKind(StrEnum):
     """What a worker is about to do to a store."""
 
     WRITE = "write"
+    DISCARD = "discard"
     DELETE = "delete"
 
 
@@ -174,8 +175,9 @@ class Intent:
     """Something about to happen in a store, written down before it happens.
 
     A WRITE intent stands while bytes come in: `target` is the key under which they are written. When its
-    lease ends without commit, the bytes are removed and the image goes back to queued. A DELETE intent
-    stands until the bytes at `target` (a location URL) are removed. Lease times are seconds since the epoch.
+    lease ends without commit, the bytes are removed and the image goes back to queued. It becomes a DISCARD
+    intent where the store does not let go of the bytes yet. A DELETE intent stands until the bytes at
+    `target` (a location URL) are removed. Lease times are seconds since the epoch.
     """
 
     id: str
@@ -222,9 +224,10 @@ class IntentRecords(Protocol):
         :raises LimitExceeded: the real size does not fit the quota.
         """
 
-    def undo_write(self, intent_id: str, worker: str, now: datetime) -> None:
-        """End the intent, and put the image back to queued if it is still in saving.
+    def undo_write(self, intent_id: str, worker: str, now: datetime, *, discarded: bool) -> None:
+        """Put the image back to queued if it is still in saving, and end the intent.
 
+        When the bytes are not `discarded` yet, the intent stays as a DISCARD intent until they are.
         Does nothing when `worker` no longer holds the intent.
         """
 
@@ -238,7 +241,7 @@ class IntentRecords(Protocol):
         """Take an expired intent over. False if somebody else was quicker, or it was renewed or ended."""
 
     def finish(self, intent_id: str) -> None:
-        """End a DELETE intent. Does nothing if it is gone."""
+        """End a DELETE or DISCARD intent. Does nothing if it is gone."""
 
 
 @dataclass(frozen=True, slots=True)

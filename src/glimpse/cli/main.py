@@ -7,7 +7,7 @@ import click
 
 from glimpse import __version__
 from glimpse.access.users import UserFiles
-from glimpse.cli.serve import serve_forever
+from glimpse.cli.serve import make_folder, serve_forever
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import GlimpseError
 
@@ -89,7 +89,7 @@ def user_remove(config_files: tuple[str, ...], state_dir: Path | None, name: str
 
 
 def _users(settings: Settings) -> UserFiles:
-    settings.htpasswd.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder("http_basic_auth_user_file", settings.htpasswd.parent, 0o700)
     return UserFiles(settings.htpasswd)
 
 

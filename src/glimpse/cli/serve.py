@@ -52,11 +52,16 @@ def serve_forever(settings: Settings) -> None:
 
 def prepare_state(settings: Settings) -> None:
     """Make the folders that the service keeps. :raises Invalid: they cannot be made."""
+    make_folder("state_dir", settings.state_dir, 0o700)
+    make_folder("filesystem_store_datadir", settings.image_folder, 0o750)
+
+
+def make_folder(option: str, path: Path, mode: int) -> None:
+    """Make a folder and those above it, if they are missing. :raises Invalid: it cannot be made."""
     try:
-        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings.image_folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
-        raise Invalid("state_dir", f"{error.filename}: {error.strerror}") from None
+        raise Invalid(option, f"{path}: {error.strerror}") from None
 
 
 def create_administrator(settings: Settings) -> str | None:
@@ -69,6 +74,7 @@ def create_administrator(settings: Settings) -> str | None:
     password = secrets.token_urlsafe(16)
     kept = password_file(settings)
     descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IRUSR | stat.S_IWUSR)
+    os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{password}\n")
     UserFiles(settings.htpasswd).add(ADMINISTRATOR, password, ["admin"], ADMINISTRATOR)

@@ -88,6 +88,7 @@ def read_settings(
         cfg.ConfigFilesNotFoundError,
         cfg.ConfigFileParseError,
         cfg.ConfigFileValueError,
+        OSError,
         ValueError,
     ) as error:
         raise Invalid("configuration", str(error)) from None

@@ -6,6 +6,7 @@ Source: OpenStack Image API v2, schema "image". Sizes are bytes, min_ram MiB, mi
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from reprlib import repr as quoted  # What was sent is quoted in errors, but not at any length.
 
 from glimpse.domain.errors import Invalid, ReadOnly, Reserved
 from glimpse.domain.image import Visibility
@@ -89,7 +90,7 @@ def check_text(field: str, text: str, maximum: int) -> None:
 
 def is_uuid(text: str) -> bool:
     """Whether `text` is a UUID in the form that image ids have."""
-    return _UUID.match(text) is not None
+    return _UUID.fullmatch(text) is not None
 
 
 def check_attribute(attribute: Attribute, value: object) -> None:
@@ -106,28 +107,28 @@ def check_attribute(attribute: Attribute, value: object) -> None:
             _check_string(attribute, value)
         case "boolean":
             if not isinstance(value, bool):
-                raise Invalid(attribute.name, f"{value!r} is not a boolean")
+                raise Invalid(attribute.name, f"{quoted(value)} is not a boolean")
         case "integer":
-            _check_integer(attribute.name, value)
+            _check_integer(attribute, value)
         case _:
             check_tags(value)
 
 
 def _check_string(attribute: Attribute, value: object) -> None:
     if not isinstance(value, str):
-        raise Invalid(attribute.name, f"{value!r} is not a string")
+        raise Invalid(attribute.name, f"{quoted(value)} is not a string")
     check_text(attribute.name, value, attribute.max_length or MAX_TEXT)
     if attribute.choices and value not in attribute.choices:
-        raise Invalid(attribute.name, f"{value!r} is not one of {', '.join(attribute.choices)}")
-    if attribute.pattern and not re.match(attribute.pattern, value):
-        raise Invalid(attribute.name, f"{value!r} is not a UUID")
+        raise Invalid(attribute.name, f"{quoted(value)} is not one of {', '.join(attribute.choices)}")
+    if attribute.pattern and not re.fullmatch(attribute.pattern, value):
+        raise Invalid(attribute.name, f"{quoted(value)} is not a UUID")
 
 
-def _check_integer(field: str, value: object) -> None:
+def _check_integer(attribute: Attribute, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Invalid(field, f"{value!r} is not an integer")
-    if not 0 <= value <= MAX_INTEGER:
-        raise Invalid(field, f"{value} is not between 0 and {MAX_INTEGER}")
+        raise Invalid(attribute.name, f"{quoted(value)} is not an integer")
+    if not attribute.read_only and not 0 <= value <= MAX_INTEGER:
+        raise Invalid(attribute.name, f"{value} is not between 0 and {MAX_INTEGER}")
 
 
 def check_tags(value: object) -> frozenset[str]:
@@ -136,14 +137,14 @@ def check_tags(value: object) -> frozenset[str]:
     :raises Invalid: not a list of strings of at most 255 characters.
     """
     if not isinstance(value, list):
-        raise Invalid("tags", f"{value!r} is not a list of strings")
+        raise Invalid("tags", f"{quoted(value)} is not a list of strings")
     return frozenset(check_tag(tag) for tag in value)
 
 
 def check_tag(tag: object) -> str:
     """:raises Invalid: not a string of at most 255 characters."""
     if not isinstance(tag, str):
-        raise Invalid("tags", f"{tag!r} is not a string")
+        raise Invalid("tags", f"{quoted(tag)} is not a string")
     check_text("tags", tag, MAX_NAME)
     return tag
 
@@ -156,7 +157,7 @@ def check_property(name: str, value: object) -> str:
     """
     check_property_name(name)
     if not isinstance(value, str):
-        raise Invalid(name, f"{value!r} is not a string")
+        raise Invalid(name, f"{quoted(value)} is not a string")
     check_text(name, value, MAX_TEXT)
     return value
 

@@ -5,8 +5,8 @@ GlimpseError
 ├── SizeMismatch              the bytes are fewer or more than announced
 ├── Unauthenticated           nobody, or not who they say
 ├── Forbidden                 known, but not allowed
-│   ├── ReadOnly              an attribute that only the service writes
-│   └── Reserved              a name that only the service uses
+├── ReadOnly                  an attribute that only the service writes
+├── Reserved                  a name that only the service uses
 ├── NotFound                  not there, or not visible to the caller
 ├── Conflict                  the state of things forbids it now
 │   ├── Duplicate             the name is taken

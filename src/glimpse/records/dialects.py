@@ -1,10 +1,11 @@
 """Where the databases differ in what they are asked, and nothing else."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, literal_column
+from sqlalchemy import ColumnElement, Text, cast, func, literal_column, or_
 from sqlalchemy.types import BINARY
 
 from glimpse.records.tables import INDEXED_VALUE
@@ -34,8 +35,12 @@ class Sql(ABC):
 
     def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether the value of a property is the same, found by its beginning (`tables.page_indexes`)."""
-        length: ColumnElement[int] = literal_column(str(INDEXED_VALUE))
-        return (func.substr(column, 1, length) == func.substr(value, 1, length)) & (column == value)
+        # A plain `column == value` would make SQLite put the value for the column in the first half, too.
+        return (_beginning(column) == _beginning(value)) & column.is_not_distinct_from(value)
+
+    def one_of(self, column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+        """Whether a text is the same as one of several."""
+        return column == values[0] if len(values) == 1 else column.in_(values)
 
     def ordered(self, column: ColumnElement[Any], *, descending: bool, nullable: bool) -> ColumnElement[Any]:
         """The column as a sort key: NULL is the lowest value."""
@@ -45,6 +50,11 @@ class Sql(ABC):
     def moment(self, value: datetime) -> object:
         """A time as the driver compares it with a column."""
         return value
+
+
+def _beginning(value: ColumnElement[Any]) -> ColumnElement[str]:
+    # Written out, not as parameters: otherwise it would not be the expression that is indexed.
+    return func.substr(value, literal_column("1"), literal_column(str(INDEXED_VALUE)))
 
 
 class Sqlite(Sql):
@@ -95,6 +105,9 @@ class Mysql(Sql):
         # The collations of Glance's tables see no difference between upper and lower case. The first half
         # uses the index, the second is exact.
         return (column == value) & (cast(column, BINARY) == cast(value, BINARY))
+
+    def one_of(self, column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+        return or_(*(self.same(column, value) for value in values))
 
     def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
         return self.same(column, value)

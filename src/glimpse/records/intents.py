@@ -29,9 +29,8 @@ _held = (
 )
 _HELD = select(intents.c.image_id, intents.c.project_id).where(*_held)
 _END_HELD = delete(intents).where(*_held)
-_FINISH = delete(intents).where(
-    intents.c.id == bindparam("intent"), intents.c.kind == IntentKind.DELETE.value
-)
+_LEAVE_HELD = update(intents).where(*_held).values(kind=IntentKind.DISCARD.value)
+_FINISH = delete(intents).where(intents.c.id == bindparam("intent"), intents.c.kind != IntentKind.WRITE.value)
 _RENEW = (
     update(intents)
     .where(intents.c.id.in_(bindparam("some", expanding=True)), intents.c.worker == bindparam("holder"))
@@ -88,11 +87,12 @@ class SqlIntentRecords:
 
         self._database.write(work)
 
-    def undo_write(self, intent_id: str, worker: str, now: datetime) -> None:
+    def undo_write(self, intent_id: str, worker: str, now: datetime, *, discarded: bool) -> None:
         """See the port."""
+        end = _END_HELD if discarded else _LEAVE_HELD
 
         def work(connection: Connection) -> None:
-            held = _end(connection, intent_id, worker)
+            held = _end(connection, intent_id, worker, end)
             if held is not None:
                 with suppress(NotFound, Conflict):
                     move(connection, held[0], _SAVING, ImageStatus.QUEUED, now)
@@ -128,12 +128,14 @@ class SqlIntentRecords:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount)
 
 
-def _end(connection: Connection, intent_id: str, worker: str) -> tuple[str, str | None] | None:
-    """End the intent if `worker` holds it: whose it was, and of which image."""
+def _end(
+    connection: Connection, intent_id: str, worker: str, end: Update | Delete = _END_HELD
+) -> tuple[str, str | None] | None:
+    """End the write if `worker` holds it: of which image it was, and whose."""
     key = {"intent": intent_id, "holder": worker}
     held = connection.execute(_HELD, key).one_or_none()
-    # Somebody else may have claimed it since it was read; the rows that are gone tell.
-    if held is None or connection.execute(_END_HELD, key).rowcount == 0:
+    # Somebody else may have claimed it since it was read; the rows that changed tell.
+    if held is None or connection.execute(end, key).rowcount == 0:
         return None
     return held.image_id, held.project_id
 

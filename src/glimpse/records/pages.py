@@ -8,6 +8,7 @@ property), the branch starts there instead (`selectivity.py`).
 Statements are built from shapes: all that changes a statement's text. A shape is built and compiled once.
 """
 
+import operator as operators
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -28,7 +29,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    tuple_,
     union,
 )
 
@@ -36,13 +36,17 @@ from glimpse.catalog.ports import Condition, Operator, PageQuery, SortKey, Viewe
 from glimpse.domain.image import Image
 from glimpse.records.database import Database, Prepared
 from glimpse.records.dialects import Sql
+from glimpse.records.keyset import Key, segments
 from glimpse.records.rows import document
-from glimpse.records.selectivity import Selectivity
+from glimpse.records.selectivity import Lead, Selectivity
 from glimpse.records.tables import UNLISTED, image_members, image_properties, image_tags, images, is_present
 from glimpse.records.visibility import Branch, branches
 
 Col = ColumnElement[Any]
 Lookup = Callable[[str], Col]
+
+# The first sort keys in whose order there are indexes.
+_INDEXED = frozenset({"created_at", "name"})
 
 
 class Shape(NamedTuple):
@@ -59,8 +63,7 @@ class Shape(NamedTuple):
     member_status: bool
     has_project: bool
     few_memberships: bool
-    # Which property or tag leads to few images: ("property", 0).
-    lead: tuple[str, int] | None
+    lead: Lead | None
 
 
 class Pages:
@@ -97,7 +100,7 @@ class Pages:
             query.member_status is not None,
             viewer.project_id is not None,
             with_viewer and self._selectivity.few_memberships(viewer.project_id or ""),
-            self._selectivity.lead(query) if query.properties or query.tags else None,
+            self._selectivity.lead(query),
         )
 
     def _values(self, shape: Shape, query: PageQuery, viewer: Viewer) -> dict[str, object]:
@@ -156,37 +159,45 @@ def page_statement(sql: Sql, shape: Shape) -> Select[Any]:
 
 def _page(sql: Sql, shape: Shape) -> Select[Any]:
     if shape.lead is not None:
-        return _led(sql, shape)
-    parts = [_branch(sql, shape, branch) for branch in shape.branches]
+        return _led(sql, shape, shape.lead)
+    parts = [part for branch in shape.branches for part in _branch(sql, shape, branch)]
     if len(parts) == 1:
         return parts[0]
     whole = union(*(select(part.subquery()) for part in parts)).subquery()
     return select(whole).order_by(*_order(sql, shape, lambda name: whole.c[name])).limit(_limit())
 
 
-def _branch(sql: Sql, shape: Shape, branch: Branch) -> Select[Any]:
-    """The first `limit` images of one branch."""
+def _branch(sql: Sql, shape: Shape, branch: Branch) -> list[Select[Any]]:
+    """The first `limit` images of one branch; of each range in which images come after the marker."""
     if branch.with_viewer and shape.few_memberships:
         mine = select(image_members.c.image_id).where(*_membership(sql, shape))
-        return _few(sql, shape, mine).where(_belongs(sql, shape, branch, _detached, member=False))
-    return _ordered(sql, shape, _column).where(_belongs(sql, shape, branch, _column, member=True))
+        return [_few(sql, shape, mine).where(_belongs(sql, shape, branch, _detached, member=False))]
+    rows = _ordered(sql, shape, _stored).where(_belongs(sql, shape, branch, _stored, member=True))
+    return [rows.where(segment) for segment in _segments(sql, shape, _stored)]
 
 
-def _led(sql: Sql, shape: Shape) -> Select[Any]:
-    """The page when a property or a tag leads to few images: all of them are looked at."""
-    kind, number = shape.lead or ("", 0)
-    found = _property(sql, number) if kind == "property" else _tag(sql, number)
+def _led(sql: Sql, shape: Shape, lead: Lead) -> Select[Any]:
+    """The page when a condition leads to few images: all of them are looked at."""
+    kind, number = lead
+    if kind == "column":
+        image = images.alias()
+        found = select(image.c.id).where(
+            _compared(sql, number, *shape.conditions[number], lambda name: image.c[name])
+        )
+    else:
+        found = _property(sql, number) if kind == "property" else _tag(sql, number)
     return _few(sql, shape, found).where(
         or_(*(_belongs(sql, shape, branch, _detached, member=True) for branch in shape.branches))
     )
 
 
 def _few(sql: Sql, shape: Shape, ids: Select[Any]) -> Select[Any]:
-    return _ordered(sql, shape, _detached).where(images.c.id.in_(ids))
+    """The first `limit` images among those whose ids are given, which are few."""
+    return _ordered(sql, shape, _detached).where(images.c.id.in_(ids), or_(*_segments(sql, shape, _detached)))
 
 
 def _ordered(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
-    """Id and sort keys of the images that match all filters and come after the marker, in order."""
+    """Id and sort keys of the images that match all filters, in order."""
     names = dict.fromkeys(["id", *(name for name, _ in shape.sort)])
     return (
         select(*(_stored(name).label(name) for name in names))
@@ -195,11 +206,29 @@ def _ordered(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
             column("os_hidden") == bindparam("hidden", type_=images.c.os_hidden.type),
             column("status").not_in(UNLISTED),
             *_filters(sql, shape, column),
-            *([] if shape.after is None else [_after(sql, shape, column)]),
         )
         .order_by(*_order(sql, shape, column))
         .limit(_limit())
     )
+
+
+def _segments(sql: Sql, shape: Shape, column: Lookup) -> list[ColumnElement[bool]]:
+    """The ranges in which images come after the marker."""
+    if shape.after is None:
+        return [true()]
+    keys = [
+        Key(
+            column(name),
+            bindparam(f"after_{number}", type_=images.c[name].type),
+            descending,
+            _nullable(name),
+            absent,
+        )
+        for number, ((name, descending), absent) in enumerate(zip(shape.sort, shape.after, strict=True))
+    ]
+    found = segments(sql, keys)
+    # Without an index in this order each range would be a search through everything.
+    return found if shape.sort[0][0] in _INDEXED else [or_(*found)]
 
 
 def _limit() -> BindParameter[int]:
@@ -207,14 +236,11 @@ def _limit() -> BindParameter[int]:
 
 
 def _stored(name: str) -> Col:
+    """The column in the form in which it is indexed."""
     # Glance allows no time of update; the image then counts as unchanged since it was made.
     if name == "updated_at":
         return func.coalesce(images.c.updated_at, images.c.created_at, type_=images.c.updated_at.type)
     return images.c[name]
-
-
-def _column(name: str) -> Col:
-    return _stored(name)
 
 
 def _detached(name: str) -> Col:
@@ -229,7 +255,9 @@ def _belongs(sql: Sql, shape: Shape, branch: Branch, column: Lookup, *, member: 
     """Whether an image is of `branch`; whether the viewer is a member is judged only if `member`."""
     terms: list[ColumnElement[bool]] = []
     if branch.visibility is not None:
-        terms.append(column("visibility") == literal_column(f"'{branch.visibility}'"))
+        # Among one's own images the owner leads.
+        lookup = _detached if branch.own else column
+        terms.append(lookup("visibility") == literal_column(f"'{branch.visibility}'"))
     if branch.own:
         terms.append(sql.same(column("owner"), _me()))
     if branch.with_viewer and member:
@@ -249,11 +277,14 @@ def _membership(sql: Sql, shape: Shape) -> list[ColumnElement[bool]]:
 
 
 def is_member(sql: Sql, image_id: Col) -> Col:
+    """How often the viewer's project is a member of the image."""
     member = image_members.alias()
-    found = exists().where(
-        member.c.image_id == image_id, sql.same(member.c.member, _me()), member.c.deleted == false()
+    return (
+        select(func.count())
+        .select_from(member)
+        .where(member.c.image_id == image_id, sql.same(member.c.member, _me()), member.c.deleted == false())
+        .scalar_subquery()
     )
-    return func.coalesce(select(literal_column("1")).where(found).scalar_subquery(), literal_column("0"))
 
 
 def _filters(sql: Sql, shape: Shape, column: Lookup) -> list[ColumnElement[bool]]:
@@ -293,22 +324,18 @@ def _compared(
     if width == 0:
         return column.is_not(None) if operator is Operator.NOT_EQUAL else column.is_(None)
     values = [bindparam(f"where_{number}_{place}", type_=images.c[name].type) for place in range(width)]
-    if operator in {Operator.EQUAL, Operator.ONE_OF}:
-        return or_(*(_equal(sql, column, value) for value in values))
-    value = values[0]
-    comparisons: dict[Operator, ColumnElement[bool]] = {
-        Operator.NOT_EQUAL: ~_equal(sql, column, value),
-        Operator.GREATER: column > value,
-        Operator.GREATER_OR_EQUAL: column >= value,
-        Operator.LESS: column < value,
-        Operator.LESS_OR_EQUAL: column <= value,
-    }
-    return comparisons[operator]
+    if operator in {Operator.EQUAL, Operator.ONE_OF, Operator.NOT_EQUAL}:
+        equal = sql.one_of(column, values) if images.c[name].type.python_type is str else column.in_(values)
+        return ~equal if operator is Operator.NOT_EQUAL else equal
+    return _COMPARISONS[operator](column, values[0])
 
 
-def _equal(sql: Sql, column: Col, value: BindParameter[Any]) -> ColumnElement[bool]:
-    is_text = value.type.python_type is str
-    return sql.same(column, value) if is_text else column == value
+_COMPARISONS: dict[Operator, Callable[[Col, Col], ColumnElement[bool]]] = {
+    Operator.GREATER: operators.gt,
+    Operator.GREATER_OR_EQUAL: operators.ge,
+    Operator.LESS: operators.lt,
+    Operator.LESS_OR_EQUAL: operators.le,
+}
 
 
 def _order(sql: Sql, shape: Shape, column: Lookup) -> list[Col]:
@@ -320,32 +347,3 @@ def _order(sql: Sql, shape: Shape, column: Lookup) -> list[Col]:
 
 def _nullable(name: str) -> bool:
     return bool(images.c[name].nullable) and name != "updated_at"
-
-
-def _after(sql: Sql, shape: Shape, column: Lookup) -> ColumnElement[bool]:
-    """Whether an image comes after the marker."""
-    keys = [
-        (column(name), descending, bindparam(f"after_{number}", type_=images.c[name].type), absent)
-        for number, ((name, descending), absent) in enumerate(zip(shape.sort, shape.after or (), strict=True))
-    ]
-    one_way = len({descending for _, descending in shape.sort}) == 1
-    if sql.compares_rows and one_way and not any(_nullable(name) for name, _ in shape.sort):
-        here, there = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
-        return here < there if shape.sort[0][1] else here > there
-    return _lexicographic(keys)
-
-
-def _lexicographic(keys: Sequence[tuple[Col, bool, BindParameter[Any], bool]]) -> ColumnElement[bool]:
-    (column, descending, value, absent), *rest = keys
-    beyond = _beyond(column, value, descending=descending, absent=absent)
-    if not rest:
-        return beyond
-    equal = column.is_(None) if absent else column == value
-    return or_(beyond, and_(equal, _lexicographic(rest)))
-
-
-def _beyond(column: Col, value: BindParameter[Any], *, descending: bool, absent: bool) -> ColumnElement[bool]:
-    """Whether `column` comes after the marker's value, NULL being the lowest of all."""
-    if absent:
-        return false() if descending else column.is_not(None)
-    return or_(column < value, column.is_(None)) if descending else column > value

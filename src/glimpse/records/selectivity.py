@@ -8,17 +8,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Select, bindparam, false, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, false, func, literal_column, select
 
-from glimpse.catalog.ports import PageQuery
+from glimpse.catalog.ports import Condition, Operator, PageQuery
 from glimpse.records.database import Database, Prepared
-from glimpse.records.tables import image_members, image_properties, image_tags
+from glimpse.records.tables import image_members, image_properties, image_tags, images
 
 # Reading a row by its id costs about as much as passing some ten rows of an index; a page's worth of
 # passing is bought back at this number in catalogs of any size (see `tests/contract/records`).
-_FEW = 1000
+_FEW = 2000
 _SECONDS = 60.0
 _REMEMBERED = 4096
+
+# What leads to few images: "column", "property" or "tag", and its place in the query.
+Lead = tuple[str, int]
 
 
 class Selectivity:
@@ -29,31 +32,24 @@ class Selectivity:
         self._clock = clock
         self._known: OrderedDict[tuple[str, ...], tuple[float, bool]] = OrderedDict()
         sql = database.sql
-        member, prop, tag = (table.alias() for table in (image_members, image_properties, image_tags))
-        self._memberships = self._count(
-            select(member.c.id).where(
-                sql.same(member.c.member, bindparam("first", type_=member.c.member.type)),
-                member.c.deleted == false(),
-            )
-        )
-        self._properties = self._count(
-            select(prop.c.id).where(
-                sql.same(prop.c.name, bindparam("first", type_=prop.c.name.type)),
-                sql.same_value(prop.c.value, bindparam("second", type_=prop.c.value.type)),
-            )
-        )
-        self._tags = self._count(
-            select(tag.c.id).where(
-                sql.same(tag.c.value, bindparam("first", type_=tag.c.value.type)), tag.c.deleted == false()
-            )
-        )
+        member, prop, tag = image_members.c, image_properties.c, image_tags.c
+        first, second = (bindparam(name, type_=prop.value.type) for name in ("first", "second"))
+        self._memberships = self._count(sql.same(member.member, first), member.deleted == false())
+        self._properties = self._count(sql.same(prop.name, first), sql.same_value(prop.value, second))
+        self._tags = self._count(sql.same(tag.value, first), tag.deleted == false())
+        self._digests = {
+            name: self._count(sql.same(images.c[name], first)) for name in ("checksum", "os_hash_value")
+        }
 
     def few_memberships(self, project_id: str) -> bool:
         """Whether few images are shared with the project."""
         return self._few(self._memberships, "member", {"first": project_id})
 
-    def lead(self, query: PageQuery) -> tuple[str, int] | None:
-        """A property or a tag of `query` that few images have: its kind and its place in the query."""
+    def lead(self, query: PageQuery) -> Lead | None:
+        """A condition of `query` that few images fulfil."""
+        for number, where in enumerate(query.conditions):
+            if self._is_few(where):
+                return "column", number
         for number, (name, value) in enumerate(query.properties):
             if self._few(self._properties, "property", {"first": name, "second": value}):
                 return "property", number
@@ -62,9 +58,20 @@ class Selectivity:
                 return "tag", number
         return None
 
-    def _count(self, rows: Select[Any]) -> Prepared:
-        some = rows.limit(literal_column(str(_FEW))).subquery()
-        return self._database.prepare(select(func.count()).select_from(some))
+    def _is_few(self, where: Condition) -> bool:
+        if where.column == "id":
+            return where.operator in {Operator.EQUAL, Operator.ONE_OF}
+        if where.operator is not Operator.EQUAL or not isinstance(where.value, str):
+            return False
+        digests = self._digests.get(where.column)
+        return digests is not None and self._few(digests, where.column, {"first": where.value})
+
+    def _count(self, *terms: ColumnElement[bool]) -> Prepared:
+        """Counts the rows for which `terms` hold, as far as it matters."""
+        some: Select[Any] = (
+            select(literal_column("1").label("one")).where(*terms).limit(literal_column(str(_FEW)))
+        )
+        return self._database.prepare(select(func.count()).select_from(some.subquery()))
 
     def _few(self, statement: Prepared, kind: str, values: Mapping[str, str]) -> bool:
         key = (kind, *values.values())

@@ -353,4 +353,4 @@ def _property_index(table: Table, dialect_name: str) -> Index:
     index = "glimpse_ix_image_properties_value"
     if dialect_name == "mysql":
         return Index(index, name, value, image_id, mysql_length={"value": INDEXED_VALUE})
-    return Index(index, name, func.substr(value, 1, text(str(INDEXED_VALUE))), image_id)
+    return Index(index, name, func.substr(value, text("1"), text(str(INDEXED_VALUE))), image_id)

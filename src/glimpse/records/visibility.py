@@ -6,7 +6,7 @@ asked     | a project's user                  | an administrator             | n
 public    | public                            | all public                   | public
 private   | own private                       | all private                  | none
 shared    | own shared, shared with it        | all shared                   | none
-community | all community                     | all community                | none
+community | all community                     | all community                | all
 all       | the default and all community     | everything                   | public
 
 "Shared with it" are shared images of which the project is a member, with the asked member status.
@@ -44,7 +44,7 @@ def branches(query: PageQuery, viewer: Viewer) -> tuple[Branch, ...]:
     if viewer.is_admin:
         return _of_administrator(asked, viewer.project_id)
     if viewer.project_id is None:
-        return (_PUBLIC,) if asked in {None, "all", "public"} else ()
+        return _of_nobody(asked)
     return _of_project(asked)
 
 
@@ -59,6 +59,12 @@ def _of_project(asked: str | None) -> tuple[Branch, ...]:
         "community": (_COMMUNITY,),
     }
     return table.get(asked, ())
+
+
+def _of_nobody(asked: str | None) -> tuple[Branch, ...]:
+    if asked == "community":
+        return (_COMMUNITY,)
+    return (_PUBLIC,) if asked in {None, "all", "public"} else ()
 
 
 def _of_administrator(asked: str | None, project_id: str | None) -> tuple[Branch, ...]:

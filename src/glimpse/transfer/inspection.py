@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from oslo_utils.imageutils.format_inspector import (
     ALL_FORMATS,
     FileInspector,
+    ImageFormatError,
     SafetyCheckFailed,
 )
 
@@ -57,11 +58,11 @@ class Inspection:
         for candidate in self._candidates:
             candidate.finish()
         found = {candidate.NAME: candidate for candidate in self._candidates if candidate.format_match}
-        for candidate in found.values():
-            _check_safety(candidate)
-        # A bootable CD image carries a partition table too, rightly.
+        # A bootable CD image carries a partition table too, rightly, and one unlike a disk's.
         if found.keys() == {"iso", "gpt"}:
             del found["gpt"]
+        for candidate in found.values():
+            _check_safety(candidate)
         return found
 
 
@@ -88,6 +89,8 @@ def _check_safety(inspector: FileInspector) -> None:
         LOG.warning("unsafe %s image refused: %s", inspector.NAME, error)
         failed = ", ".join(sorted(error.failures))
         raise UnsupportedContent(f"The {inspector.NAME} image failed safety checks: {failed}.") from error
+    except ImageFormatError as error:
+        raise UnsupportedContent(f"The {inspector.NAME} image ends before its header does.") from error
 
 
 def _virtual_size(inspector: FileInspector) -> int | None:

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 
+from glimpse.transfer.threads import to_the_end
+
 # What a lane takes at once. Below 1 MiB the hops to the worker thread begin to show (about 80 us each);
 # above it a lane would sit idle while its window is filled again.
 BATCH_BYTES = 1024 * 1024
@@ -97,5 +99,5 @@ async def pump(source: AsyncIterator[bytes], lanes: Sequence[Lane], meter: Calla
         for lane in lanes:
             await lane.settle(0)
     finally:
-        await asyncio.shield(asyncio.gather(*(lane.stop() for lane in lanes)))
+        await to_the_end(asyncio.gather(*(lane.stop() for lane in lanes)))
     return total

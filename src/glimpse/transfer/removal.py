@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
+from glimpse.catalog.data import undo_write
 from glimpse.catalog.ports import Intent, IntentKind
 from glimpse.domain.errors import GlimpseError
 from glimpse.domain.image import Location
-from glimpse.stores.base import ObjectKey, StoreObjectMissing
+from glimpse.stores.base import ObjectKey, Store, StoreObjectMissing
 from glimpse.transfer.transfer import Transfer
 
 LOG = logging.getLogger(__name__)
@@ -26,15 +28,25 @@ async def remove(transfer: Transfer, intents: Sequence[Intent]) -> None:
 
 
 async def keep_house(transfer: Transfer) -> None:
-    """Renew this worker's leases and settle what others left, until cancelled."""
-    pause = transfer.worker.lease / 4
+    """Renew this worker's leases and settle what others left, until cancelled.
+
+    The two go on side by side: a store that takes its time must not cost the leases of this process.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_repeat(transfer, lambda: transfer.threads.record(_renew, transfer)))
+        tasks.create_task(_repeat(transfer, lambda: sweep(transfer)))
+
+
+async def _repeat(transfer: Transfer, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
-            await transfer.threads.record(_renew, transfer)
-            await sweep(transfer)
+            await work()
         except GlimpseError as error:
             LOG.warning("leases are not kept: %s", error)
-        await asyncio.sleep(pause)
+        except Exception:
+            # Whatever it is, the promises must be kept for the rest of this process's life.
+            LOG.exception("leases are not kept")
+        await asyncio.sleep(transfer.worker.lease / 4)
 
 
 def _renew(transfer: Transfer) -> None:
@@ -57,11 +69,37 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
     worker = transfer.worker
     if not transfer.catalog.records.intents.claim(intent, worker.id, worker.lease_until()):
         return
-    if intent.kind is IntentKind.DELETE:
-        _settle_delete(transfer, intent)
-    else:
-        _settle_write(transfer, intent)
-    LOG.info("settled the %s of image %s that another worker left", intent.kind, intent.image_id)
+    match intent.kind:
+        case IntentKind.DELETE:
+            _settle_delete(transfer, intent)
+        case IntentKind.DISCARD:
+            transfer.stores.named(intent.store).discard(object_key(intent))
+            transfer.catalog.records.intents.finish(intent.id)
+        case IntentKind.WRITE:
+            give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
+    LOG.info("settled the %s of image %s that was left", intent.kind, intent.image_id)
+
+
+def object_key(intent: Intent) -> ObjectKey:
+    """The name under which a write goes to its store: unique to this attempt."""
+    return ObjectKey(intent.image_id, intent.id)
+
+
+def give_up(transfer: Transfer, intent: Intent, store: Store) -> None:
+    """Undo a write: remove its bytes, and put the image back to queued. Never raises.
+
+    What does not work now is done when the lease has run out. The image does not wait for the bytes.
+    """
+    try:
+        store.discard(object_key(intent))
+        discarded = True
+    except GlimpseError as error:
+        LOG.warning("data of image %s is not discarded yet: %s", intent.image_id, error)
+        discarded = False
+    try:
+        undo_write(transfer.catalog, intent, discarded=discarded)
+    except GlimpseError as error:
+        LOG.warning("the upload of image %s is not undone yet: %s", intent.image_id, error)
 
 
 def _settle_delete(transfer: Transfer, intent: Intent) -> None:
@@ -71,10 +109,3 @@ def _settle_delete(transfer: Transfer, intent: Intent) -> None:
     except StoreObjectMissing:
         LOG.info("data of image %s was gone already", intent.image_id)
     transfer.catalog.records.intents.finish(intent.id)
-
-
-def _settle_write(transfer: Transfer, intent: Intent) -> None:
-    store = transfer.stores.named(intent.store)
-    store.discard(ObjectKey(intent.image_id, intent.id))
-    catalog = transfer.catalog
-    catalog.records.intents.undo_write(intent.id, transfer.worker.id, catalog.clock())

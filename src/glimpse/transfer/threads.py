@@ -5,7 +5,7 @@ digests and store calls.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -38,6 +38,23 @@ class Threads:
 async def _run(executor: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(executor, lambda: function(*args, **kwargs))
+
+
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Wait for clean-up work until it is done, however often the waiting task is cancelled meanwhile.
+
+    :raises asyncio.CancelledError: after the work is done, if the task was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
 
 
 def start_threads() -> Threads:

@@ -1,21 +1,19 @@
 """Bytes in: source → meter → inspection, digests and store side by side → commit."""
 
-import asyncio
 import hashlib
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from glimpse.catalog.data import Write, begin_upload, commit_write, undo_write
+from glimpse.catalog.data import Write, begin_upload, commit_write
 from glimpse.catalog.ports import WrittenData
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import GlimpseError, LimitExceeded, SizeMismatch
+from glimpse.domain.errors import LimitExceeded, SizeMismatch
 from glimpse.domain.image import Digests, Location
-from glimpse.stores.base import ObjectKey, Store, Writer
+from glimpse.stores.base import Store, Writer
 from glimpse.transfer.inspection import Inspection
 from glimpse.transfer.lanes import Lane, Work, pump
+from glimpse.transfer.removal import give_up, object_key
+from glimpse.transfer.threads import to_the_end
 from glimpse.transfer.transfer import Transfer
-
-LOG = logging.getLogger(__name__)
 
 
 async def upload(
@@ -47,21 +45,16 @@ async def upload(
         data = await _receive(transfer, write, store, source, size)
         await transfer.threads.record(commit_write, transfer.catalog, write, data)
     except BaseException:
-        await asyncio.shield(_undo(transfer, write, store))
+        await to_the_end(transfer.threads.bulk(give_up, transfer, write.intent, store))
         raise
     finally:
         transfer.live.discard(write.intent.id)
 
 
-def object_key(write: Write) -> ObjectKey:
-    """The name under which a write goes to its store: unique to this attempt."""
-    return ObjectKey(write.image.id, write.intent.id)
-
-
 async def _receive(
     transfer: Transfer, write: Write, store: Store, source: AsyncIterator[bytes], size: int | None
 ) -> WrittenData:
-    writer = await transfer.threads.bulk(store.open_writer, object_key(write), size)
+    writer = await transfer.threads.bulk(store.open_writer, object_key(write.intent), size)
     try:
         md5 = hashlib.md5(usedforsecurity=False)
         digest = hashlib.new(transfer.hashing_algorithm, usedforsecurity=False)
@@ -80,7 +73,7 @@ async def _receive(
         )
         url = await transfer.threads.bulk(writer.commit)
     except BaseException:
-        await asyncio.shield(transfer.threads.bulk(writer.abort))
+        await to_the_end(transfer.threads.bulk(writer.abort))
         raise
     digests = Digests(md5.hexdigest(), transfer.hashing_algorithm, digest.hexdigest())
     return WrittenData(Location(url, {"store": store.id}), total, virtual_size, digests)
@@ -111,12 +104,3 @@ def _meter(write: Write, size: int | None) -> Callable[[int], None]:
             raise LimitExceeded(write.ceiling.limit, write.ceiling.maximum, None, "bytes")
 
     return check
-
-
-async def _undo(transfer: Transfer, write: Write, store: Store) -> None:
-    """Remove what was written, then say so; what fails here is done again when the lease has run out."""
-    try:
-        await transfer.threads.bulk(store.discard, object_key(write))
-        await transfer.threads.record(undo_write, transfer.catalog, write.intent)
-    except GlimpseError as error:
-        LOG.warning("upload of image %s is not undone yet: %s", write.image.id, error)

@@ -43,7 +43,7 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
     if not image.locations:
         return _no_data()
     headers = _headers(image)
-    if headers.get("ETag") in _tags(call.headers.get("if-none-match", "")):
+    if {"*", headers.get("ETag")}.intersection(_tags(call.headers.get("if-none-match", ""))):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     size = image.size or 0
     window = _window(call, size, headers.get("ETag"))

@@ -51,19 +51,22 @@ def read_page_query(query: Query, limits: Limits) -> tuple[PageQuery, str | None
             page = replace(page, conditions=(*page.conditions, condition))
         else:
             properties[name] = value
+    if ("visibility", "") in query:
+        # Nothing has an empty visibility.
+        page = replace(page, limit=0)
     return replace(page, properties=tuple(properties.items())), marker
 
 
 def _limit(page: PageQuery, value: str, limits: Limits) -> PageQuery:
     if not value.isascii() or not value.isdigit():
         raise Invalid("limit", f"'{value}' is not a number of images")
-    return replace(page, limit=min(int(value[:10]), limits.api_limit_max))
+    # More digits than any limit has need not be read.
+    return replace(page, limit=min(int(value.lstrip("0")[:10] or "0"), limits.api_limit_max))
 
 
 def _visibility(page: PageQuery, value: str, _: Limits) -> PageQuery:
     if value == "":
-        # Nothing has an empty visibility.
-        return replace(page, limit=0)
+        return page
     if value != "all" and value not in list(Visibility):
         raise Invalid("visibility", f"'{value}' is not one of {', '.join(Visibility)}, all")
     return replace(page, visibility=value if value == "all" else Visibility(value))
