@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .state
+SOURCES := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run check test fmt services services-down bench docs clean
@@ -27,20 +28,21 @@ run: $(BIN)/glimpse  ## start the service on 127.0.0.1:9292
 	$(BIN)/glimpse serve --state-dir $(STATE)
 
 check: $(VENV)/.developer  ## style, types, import rules and the quick tests
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/mypy src tests benchmarks
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/api tests/contract
+	$(BIN)/pytest -q tests/unit tests/contract tests/api tests/museum
 
 test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
 	$(BIN)/pytest
 
 fmt: $(VENV)/.developer  ## put the source in order
-	$(BIN)/ruff check --fix --quiet src tests benchmarks || true
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix --quiet $(SOURCES) || true
+	$(BIN)/ruff format $(SOURCES)
 
 services:  ## install and start the real servers that tests and benchmarks use
+	services/programs
 	services/up postgresql mariadb nginx
 
 services-down:  ## stop them
