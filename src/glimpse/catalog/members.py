@@ -10,6 +10,13 @@ def _owns(image: Image, caller: Caller) -> bool:
     return caller.is_admin or (image.owner is not None and image.owner == caller.project_id)
 
 
+def _require_business(image: Image, caller: Caller, member_id: str) -> None:
+    """A member is the business of the owner and of itself, as long as the image is shared."""
+    concerned = _owns(image, caller) or member_id == caller.project_id
+    if image.visibility is not Visibility.SHARED or not concerned:
+        raise NotFound("member", member_id)
+
+
 def _require_shared(image: Image) -> None:
     if image.visibility is not Visibility.SHARED:
         raise Forbidden(f"Only shared images have members, and image {image.id} is {image.visibility}.")
@@ -33,10 +40,7 @@ def show_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str)
     :raises NotFound: no such image or member, the image is not shared, or the caller is neither of the two.
     """
     image = find_image(catalog, caller, image_id)
-    if image.visibility is not Visibility.SHARED or not (
-        _owns(image, caller) or member_id == caller.project_id
-    ):
-        raise NotFound("member", member_id)
+    _require_business(image, caller, member_id)
     require(catalog, caller, "get_member", image)
     return catalog.records.members.get(image_id, member_id)
 
@@ -60,12 +64,12 @@ def add_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) 
 def answer(catalog: Catalog, caller: Caller, image_id: str, member_id: str, status: MemberStatus) -> Member:
     """Accept or reject being a member: only the member itself, or an administrator.
 
-    :raises NotFound: no such image or member. :raises Forbidden: somebody else's answer.
+    :raises NotFound: no such image or member, or the image is not shared.
+    :raises Forbidden: somebody else's answer.
     """
     image = find_image(catalog, caller, image_id)
     require_writer(caller)
-    if not (_owns(image, caller) or member_id == caller.project_id):
-        raise NotFound("member", member_id)
+    _require_business(image, caller, member_id)
     target = {"project_id": image.owner, "owner": image.owner, "member_id": member_id}
     require_rule(catalog, caller, "modify_member", target)
     return catalog.records.members.set_status(image_id, member_id, status, catalog.clock())

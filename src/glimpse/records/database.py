@@ -125,8 +125,8 @@ class Database:
     def _connection(self) -> PoolProxiedConnection:
         try:
             return self.reader.raw_connection()
-        except exc.SQLAlchemyError as error:
-            raise Unavailable("database", describe(getattr(error, "orig", None) or error)) from error
+        except (exc.SQLAlchemyError, self._driver_error) as error:
+            raise Unavailable("database", describe(error)) from error
 
     def _is_lost(self, error: Exception, connection: PoolProxiedConnection) -> bool:
         return self.reader.dialect.is_disconnect(error, connection, None)  # type: ignore[arg-type]

@@ -9,6 +9,8 @@ from glimpse.domain.errors import Invalid
 # deadlock, lock not available.
 _MYSQL_COLLISIONS = frozenset({1213, 1205, 1020})
 _SQLSTATE_COLLISIONS = frozenset({"40001", "40P01", "55P03"})
+# Out of range, mixed or wrong character sets (beyond the three bytes of Glance's tables), too long.
+_MYSQL_UNFIT = frozenset({1264, 1267, 1300, 1366, 1406})
 _MYSQL_COLUMN = re.compile(r"for column .*?(\w+)[`'\"]* at row")
 
 # Raised by the drivers before anything is sent, when a value has no form in the database's language.
@@ -33,10 +35,9 @@ def meaning(error: BaseException) -> Meaning:
     number = error.args[0] if error.args else None
     if state in _SQLSTATE_COLLISIONS or number in _MYSQL_COLLISIONS:
         return Meaning.COLLISION
-    # All drivers follow PEP 249: DataError is "a problem with the processed data".
-    if type(error).__mro__[0].__name__ == "DataError" or any(
-        base.__name__ == "DataError" for base in type(error).__mro__
-    ):
+    # All drivers follow PEP 249, where DataError is a problem with the value; MySQL's numbers are not mapped
+    # alike by its drivers.
+    if number in _MYSQL_UNFIT or any(base.__name__ == "DataError" for base in type(error).__mro__):
         return Meaning.VALUE
     return Meaning.TROUBLE
 

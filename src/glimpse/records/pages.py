@@ -133,7 +133,10 @@ class Pages:
 
 def _total(sort: tuple[SortKey, ...]) -> tuple[tuple[str, bool], ...]:
     """The sort keys, each column once: a second time it cannot change the order any more."""
-    return tuple({key.column: (key.column, key.descending) for key in reversed(sort)}.values())[::-1]
+    keys: dict[str, tuple[str, bool]] = {}
+    for key in sort:
+        keys.setdefault(key.column, (key.column, key.descending))
+    return tuple(keys.values())
 
 
 def _width(where: Condition) -> int:

@@ -16,7 +16,7 @@ from glimpse.records.tables import image_members, image_properties, image_tags, 
 
 # Reading a row by its id costs about as much as passing some ten rows of an index; a page's worth of
 # passing is bought back at this number in catalogs of any size (see `tests/contract/records`).
-_FEW = 2000
+FEW = 2000
 _SECONDS = 60.0
 _REMEMBERED = 4096
 
@@ -69,7 +69,7 @@ class Selectivity:
     def _count(self, *terms: ColumnElement[bool]) -> Prepared:
         """Counts the rows for which `terms` hold, as far as it matters."""
         some: Select[Any] = (
-            select(literal_column("1").label("one")).where(*terms).limit(literal_column(str(_FEW)))
+            select(literal_column("1").label("one")).where(*terms).limit(literal_column(str(FEW)))
         )
         return self._database.prepare(select(func.count()).select_from(some.subquery()))
 
@@ -79,7 +79,7 @@ class Selectivity:
         now = self._clock()
         if known is not None and now < known[0]:
             return known[1]
-        few = bool(self._database.read(statement, values)[0][0] < _FEW)
+        few = bool(self._database.read(statement, values)[0][0] < FEW)
         self._known[key] = (now + _SECONDS, few)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
