@@ -116,12 +116,12 @@ class BasicIdentity:
             # One at a time: a flood of wrong passwords must not take every core.
             async with self._turn:
                 right = await self._check(password, found[1] if found else _NOBODY)
-            if found and right:
-                self._failures.pop(name, None)
-                return found[0]
-            await self._sleep(self._delay(name))
         finally:
             self._waiting -= 1
+        if found and right:
+            self._failures.pop(name, None)
+            return found[0]
+        await self._sleep(self._delay(name))
         raise Unauthenticated
 
     def _delay(self, name: str) -> float:

@@ -82,9 +82,9 @@ def commit_write(catalog: Catalog, write: Write, data: WrittenData) -> None:
     )
 
 
-def undo_write(catalog: Catalog, intent: Intent, *, discarded: bool) -> None:
-    """Give up a write: the image goes back to queued. Raises as `IntentRecords.undo_write`."""
-    catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock(), discarded=discarded)
+def undo_write(catalog: Catalog, intent: Intent) -> bool:
+    """Give up a write: the image goes back to queued. Answers and raises as `IntentRecords.undo_write`."""
+    return catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock())
 
 
 def readable(catalog: Catalog, caller: Caller, image_id: str) -> Image:

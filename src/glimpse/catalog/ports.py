@@ -175,9 +175,9 @@ class Intent:
     """Something about to happen in a store, written down before it happens.
 
     A WRITE intent stands while bytes come in: `target` is the key under which they are written. When its
-    lease ends without commit, the bytes are removed and the image goes back to queued. It becomes a DISCARD
-    intent where the store does not let go of the bytes yet. A DELETE intent stands until the bytes at
-    `target` (a location URL) are removed. Lease times are seconds since the epoch.
+    lease ends without commit, the image goes back to queued, and the intent becomes a DISCARD intent, which
+    stands until what was written is removed. A DELETE intent stands until the bytes at `target` (a location
+    URL) are removed. Lease times are seconds since the epoch.
     """
 
     id: str
@@ -224,11 +224,11 @@ class IntentRecords(Protocol):
         :raises LimitExceeded: the real size does not fit the quota.
         """
 
-    def undo_write(self, intent_id: str, worker: str, now: datetime, *, discarded: bool) -> None:
-        """Put the image back to queued if it is still in saving, and end the intent.
+    def undo_write(self, intent_id: str, worker: str, now: datetime) -> bool:
+        """Put the image back to queued if it is still in saving; the intent becomes a DISCARD intent.
 
-        When the bytes are not `discarded` yet, the intent stays as a DISCARD intent until they are.
-        Does nothing when `worker` no longer holds the intent.
+        False, and nothing is changed, when `worker` no longer holds the write. Then it was published, or
+        somebody else took it over: its bytes are not this worker's to remove.
         """
 
     def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:

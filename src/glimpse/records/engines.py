@@ -25,6 +25,12 @@ _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2")),
 }
 
+# The lists of an image's children are made by the server, and a longer one must not be cut off. Intersecting
+# Glance's indexes on single columns looks cheap to the optimiser, but loses the order that ours have.
+_MYSQL_SESSION = (
+    "SET SESSION group_concat_max_len = 16777216, optimizer_switch = 'index_merge_intersection=off'"
+)
+
 
 def reader(url: str) -> Engine:
     """An engine whose connections commit by themselves; giving one back costs no round trip."""
@@ -94,12 +100,11 @@ def _connect_arguments(url: URL) -> dict[str, object]:
                 "options": f"-c statement_timeout={DEADLINE * 1000} -c lock_timeout={DEADLINE * 1000}",
             }
         case _:
-            # The lists of an image's children are built by the server: a longer one must not be cut off.
             return {
                 "connect_timeout": _CONNECT_DEADLINE,
                 "read_timeout": DEADLINE,
                 "write_timeout": DEADLINE,
-                "init_command": "SET SESSION group_concat_max_len = 16777216",
+                "init_command": _MYSQL_SESSION,
             }
 
 

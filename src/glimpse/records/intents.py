@@ -76,7 +76,7 @@ class SqlIntentRecords:
         """See the port."""
 
         def work(connection: Connection) -> None:
-            held = _end(connection, intent_id, worker)
+            held = _end(connection, intent_id, worker, _END_HELD)
             if held is None:
                 raise Conflict(f"Worker {worker} no longer holds the write {intent_id}.")
             image_id, project_id = held
@@ -87,17 +87,18 @@ class SqlIntentRecords:
 
         self._database.write(work)
 
-    def undo_write(self, intent_id: str, worker: str, now: datetime, *, discarded: bool) -> None:
+    def undo_write(self, intent_id: str, worker: str, now: datetime) -> bool:
         """See the port."""
-        end = _END_HELD if discarded else _LEAVE_HELD
 
-        def work(connection: Connection) -> None:
-            held = _end(connection, intent_id, worker, end)
-            if held is not None:
-                with suppress(NotFound, Conflict):
-                    move(connection, held[0], _SAVING, ImageStatus.QUEUED, now)
+        def work(connection: Connection) -> bool:
+            held = _end(connection, intent_id, worker, _LEAVE_HELD)
+            if held is None:
+                return False
+            with suppress(NotFound, Conflict):
+                move(connection, held[0], _SAVING, ImageStatus.QUEUED, now)
+            return True
 
-        self._database.write(work)
+        return self._database.write(work)
 
     def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
         """See the port."""
@@ -129,7 +130,7 @@ class SqlIntentRecords:
 
 
 def _end(
-    connection: Connection, intent_id: str, worker: str, end: Update | Delete = _END_HELD
+    connection: Connection, intent_id: str, worker: str, end: Update | Delete
 ) -> tuple[str, str | None] | None:
     """End the write if `worker` holds it: of which image it was, and whose."""
     key = {"intent": intent_id, "holder": worker}

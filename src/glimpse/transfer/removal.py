@@ -73,8 +73,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
         case IntentKind.DELETE:
             _settle_delete(transfer, intent)
         case IntentKind.DISCARD:
-            transfer.stores.named(intent.store).discard(object_key(intent))
-            transfer.catalog.records.intents.finish(intent.id)
+            _settle_discard(transfer, intent, transfer.stores.named(intent.store))
         case IntentKind.WRITE:
             give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
     LOG.info("settled the %s of image %s that was left", intent.kind, intent.image_id)
@@ -86,20 +85,21 @@ def object_key(intent: Intent) -> ObjectKey:
 
 
 def give_up(transfer: Transfer, intent: Intent, store: Store) -> None:
-    """Undo a write: remove its bytes, and put the image back to queued. Never raises.
+    """Undo a write: the image goes back to queued, then its bytes are removed. Never raises.
 
-    What does not work now is done when the lease has run out. The image does not wait for the bytes.
+    In this order, because a commit whose answer was lost may have succeeded: whoever cannot take the intent
+    back must leave the bytes alone. What does not work now is done when the lease has run out.
     """
     try:
-        store.discard(object_key(intent))
-        discarded = True
-    except GlimpseError as error:
-        LOG.warning("data of image %s is not discarded yet: %s", intent.image_id, error)
-        discarded = False
-    try:
-        undo_write(transfer.catalog, intent, discarded=discarded)
+        if undo_write(transfer.catalog, intent):
+            _settle_discard(transfer, intent, store)
     except GlimpseError as error:
         LOG.warning("the upload of image %s is not undone yet: %s", intent.image_id, error)
+
+
+def _settle_discard(transfer: Transfer, intent: Intent, store: Store) -> None:
+    store.discard(object_key(intent))
+    transfer.catalog.records.intents.finish(intent.id)
 
 
 def _settle_delete(transfer: Transfer, intent: Intent) -> None:

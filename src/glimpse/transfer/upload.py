@@ -43,7 +43,7 @@ async def upload(
     transfer.live.add(write.intent.id)
     try:
         data = await _receive(transfer, write, store, source, size)
-        await transfer.threads.record(commit_write, transfer.catalog, write, data)
+        await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
     except BaseException:
         await to_the_end(transfer.threads.bulk(give_up, transfer, write.intent, store))
         raise
@@ -71,7 +71,7 @@ async def _receive(
             if inspection and total
             else None
         )
-        url = await transfer.threads.bulk(writer.commit)
+        url = await to_the_end(transfer.threads.bulk(writer.commit))
     except BaseException:
         await to_the_end(transfer.threads.bulk(writer.abort))
         raise

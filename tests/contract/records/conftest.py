@@ -1,0 +1,122 @@
+"""The records on every database that is there: SQLite always, the others when `make services` runs them."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from glimpse.catalog.ports import Records
+from glimpse.records import open_records, tables
+from glimpse.records.database import Database, connect
+from glimpse.records.schema import upgrade
+
+_SERVICES = Path(__file__).parents[3] / ".services" / "env"
+_SERVERS = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+
+
+@dataclass
+class Server:
+    """A kind of database in which tests may make databases of their own."""
+
+    kind: str
+    folder: Path
+    url: str | None
+
+    def fresh(self, name: str) -> str:
+        """The URL of a new and empty database."""
+        if self.url is None:
+            return f"sqlite:///{self.folder / name}.db"
+        name = f"glimpse_{os.getpid()}_{name}"
+        self._run(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def drop(self, url: str) -> None:
+        if self.url is not None:
+            self._run(f"DROP DATABASE IF EXISTS {make_url(url).database}")
+
+    def _run(self, *statements: str) -> None:
+        engine = create_engine(self.url or "", isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+
+@pytest.fixture(scope="session", params=["sqlite", *_SERVERS])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    kind = str(request.param)
+    folder = tmp_path_factory.mktemp(kind)
+    if kind == "sqlite":
+        return Server(kind, folder, None)
+    url = _url(kind)
+    if url is None or not _answers(url):
+        pytest.skip(f"{_SERVERS[kind]} is not running; start it with: make services")
+    return Server(kind, folder, url)
+
+
+@pytest.fixture
+def empty_url(server: Server) -> Iterator[str]:
+    """A database without any table."""
+    url = server.fresh("empty")
+    yield url
+    server.drop(url)
+    (server.folder / "empty.db").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: Server) -> Iterator[Database]:
+    url = server.fresh("records")
+    upgrade(url)
+    database = connect(url)
+    yield database
+    database.close()
+    server.drop(url)
+
+
+@pytest.fixture
+def database(shared_database: Database) -> Database:
+    """A database whose tables are there and empty."""
+    clear(shared_database)
+    return shared_database
+
+
+@pytest.fixture
+def records(database: Database) -> Records:
+    return open_records(database)
+
+
+def clear(database: Database) -> None:
+    """Empty the tables that records write."""
+    with database.writer.begin() as connection:
+        for table in (
+            tables.image_properties,
+            tables.image_tags,
+            tables.image_members,
+            tables.image_locations,
+            tables.images,
+            tables.intents,
+            tables.projects,
+        ):
+            connection.execute(table.delete())
+
+
+def _url(kind: str) -> str | None:
+    variable = f"GLIMPSE_TEST_{kind.upper()}_URL"
+    lines = _SERVICES.read_text().splitlines() if _SERVICES.exists() else []
+    written = dict(line.split("=", 1) for line in lines if "=" in line)
+    return os.environ.get(variable) or written.get(variable)
+
+
+def _answers(url: str) -> bool:
+    engine = create_engine(url)
+    try:
+        with engine.connect():
+            return True
+    except SQLAlchemyError:
+        return False
+    finally:
+        engine.dispose()
