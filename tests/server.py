@@ -73,10 +73,9 @@ class Server:
             assert self.process is not None
             if self.process.poll() is not None:
                 break
-            with contextlib.suppress(httpx.TransportError):
-                with self._transport() as client:
-                    if client.get("/healthcheck").status_code == 200:
-                        return
+            with contextlib.suppress(httpx.TransportError), self._transport() as client:
+                if client.get("/healthcheck").status_code == 200:
+                    return
             time.sleep(0.05)
         raise AssertionError(f"the service did not start:\n{self.log()}")
 

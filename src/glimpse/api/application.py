@@ -93,7 +93,7 @@ class Front:
         elif canonical is None:
             answer = versions(request, self._service.public_endpoint, HTTPStatus.MULTIPLE_CHOICES)
         elif canonical == "/v2":
-            answer = RedirectResponse(f"{path}/", HTTPStatus.FOUND)
+            answer = RedirectResponse(request.url.replace(path=f"{path}/"), HTTPStatus.FOUND)
         if answer is not None:
             await answer(scope, receive, send)
             return

@@ -15,7 +15,7 @@ from glimpse.catalog.catalog import (
     require_visibility,
     require_writer,
 )
-from glimpse.catalog.ports import Intent, IntentKind, PageQuery, Viewer
+from glimpse.catalog.ports import Intent, PageQuery, Viewer
 from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, Invalid, NotFound
@@ -182,20 +182,9 @@ def delete(catalog: Catalog, worker: Worker, caller: Caller, image_id: str) -> l
     require(catalog, caller, "delete_image", image)
     if image.protected:
         raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
-    intents = [
-        Intent(
-            id=str(uuid4()),
-            kind=IntentKind.DELETE,
-            image_id=image_id,
-            store=location.metadata.get("store", ""),
-            target=location.url,
-            worker=worker.id,
-            lease_until=worker.lease_until(),
-        )
-        for location in image.locations
-    ]
-    catalog.records.images.delete(image_id, sources_of(ImageStatus.DELETED), intents, catalog.clock())
-    return intents
+    return catalog.records.images.delete(
+        image_id, sources_of(ImageStatus.DELETED), worker.id, worker.lease_until(), catalog.clock()
+    )
 
 
 def deactivate(catalog: Catalog, caller: Caller, image_id: str) -> None:

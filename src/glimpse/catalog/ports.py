@@ -5,7 +5,7 @@ Every call may raise `Unavailable` when the database does not answer within its 
 Times are naive UTC datetimes with whole seconds, as the tables of Glance keep them.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -124,9 +124,12 @@ class ImageRecords(Protocol):
         """
 
     def delete(
-        self, image_id: str, sources: frozenset[ImageStatus], intents: Sequence["Intent"], now: datetime
-    ) -> None:
-        """Mark the image and all that belongs to it deleted, and note `intents` to remove its bytes.
+        self, image_id: str, sources: frozenset[ImageStatus], worker: str, lease_until: float, now: datetime
+    ) -> list["Intent"]:
+        """Mark the image and all that belongs to it deleted.
+
+        In the same transaction a DELETE intent of `worker` is noted for each of its locations; these come
+        back.
 
         :raises NotFound: the image is gone.
         :raises Conflict: the image is in a status that is not one of `sources`, or is protected.

@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import secrets
+import shlex
 import socket
 import stat
 from pathlib import Path
@@ -98,7 +99,7 @@ def greeting(settings: Settings, url: str, password: str | None) -> str:
         return "\n".join([*lines, "  openstack image list", ""])
     if password is not None:
         lines.append(f"An administrator was created: {ADMINISTRATOR}, password {password}")
-    shown = password or f'"$(cat {password_file(settings)})"'
+    shown = password or f'"$(cat {shlex.quote(str(password_file(settings)))})"'
     if password is None and not password_file(settings).exists():
         shown = "..."
     in_python = repr(password) if password else "..."
@@ -107,11 +108,11 @@ def greeting(settings: Settings, url: str, password: str | None) -> str:
             *lines,
             "",
             "For the openstack client:",
-            f"  export OS_AUTH_TYPE=http_basic OS_ENDPOINT={url}",
+            f"  export OS_AUTH_TYPE=http_basic OS_ENDPOINT={url}/v2",
             f"  export OS_USERNAME={ADMINISTRATOR} OS_PASSWORD={shown}",
             "  openstack image create --disk-format qcow2 --container-format bare --file disk.qcow2 my-image",
             "For the SDK:",
-            f"  openstack.connect(auth_type='http_basic', auth=dict(endpoint={url!r}, "
+            f"  openstack.connect(auth_type='http_basic', auth=dict(endpoint={url + '/v2'!r}, "
             f"username={ADMINISTRATOR!r}, password={in_python}))",
             "For curl:",
             f"  curl -u {ADMINISTRATOR}:{shown} {url}/v2/images",

@@ -4,10 +4,11 @@ Every function writes the image's own row first: the lock on it keeps other chan
 so that what is read about the children afterwards stays true until the commit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Connection,
     Table,
@@ -21,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import Conflict, Duplicate, Invalid, NotFound
-from glimpse.domain.image import Image, ImageChange
+from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import GONE, ImageStatus
 from glimpse.records.tables import (
     image_locations,
@@ -60,6 +61,11 @@ _PROPERTIES_OF = select(image_properties.c.name, image_properties.c.id, image_pr
 )
 _TAGS_OF = select(image_tags.c.value, image_tags.c.id, image_tags.c.deleted).where(
     image_tags.c.image_id == bindparam("of")
+)
+_LOCATIONS_OF = (
+    select(image_locations.c.value, image_locations.c.meta_data)
+    .where(image_locations.c.image_id == bindparam("of"), is_present(image_locations))
+    .order_by(image_locations.c.id)
 )
 _STATE_OF = select(images.c.status, images.c.protected, images.c.deleted).where(
     images.c.id == bindparam("of")
@@ -121,18 +127,17 @@ def move(
 
 
 def delete(
-    connection: Connection,
-    image_id: str,
-    sources: frozenset[ImageStatus],
-    wanted: Sequence[Intent],
-    now: datetime,
-) -> None:
-    """Mark the image and its children deleted, and note the intents."""
+    connection: Connection, image_id: str, sources: frozenset[ImageStatus], now: datetime
+) -> list[Location]:
+    """Mark the image and its children deleted; the locations that it had come back."""
     values = {"status": ImageStatus.DELETED, "deleted": True, "deleted_at": now, "updated_at": now}
     update_image(connection, image_id, sources, values, unprotected=True)
+    # Read behind the lock: an upload may have published a location since the caller saw the image.
+    rows = connection.execute(_LOCATIONS_OF, {"of": image_id})
+    locations = [Location(value, orjson.loads(metadata or "{}")) for value, metadata in rows]
     for statement in _DELETE_CHILDREN:
         connection.execute(statement, {"of": image_id, "now": now})
-    note_intents(connection, wanted)
+    return locations
 
 
 def update_image(

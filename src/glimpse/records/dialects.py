@@ -35,8 +35,7 @@ class Sql(ABC):
 
     def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether the value of a property is the same, found by its beginning (`tables.page_indexes`)."""
-        # A plain `column == value` would make SQLite put the value for the column in the first half, too.
-        return (_beginning(column) == _beginning(value)) & column.is_not_distinct_from(value)
+        return (_beginning(column) == _beginning(value)) & (column == value)
 
     def one_of(self, column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
         """Whether a text is the same as one of several."""
@@ -65,6 +64,10 @@ class Sqlite(Sql):
 
     def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_group_array(func.json_array(*columns))
+
+    def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        # After `column = value` SQLite would put the value for the column in the first half, too.
+        return (_beginning(column) == _beginning(value)) & column.is_not_distinct_from(value)
 
     def moment(self, value: datetime) -> object:
         return value.isoformat(" ", "microseconds")

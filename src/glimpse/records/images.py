@@ -1,14 +1,14 @@
 """Images: the port's `ImageRecords` in SQL."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import Select, bindparam, false, select
+from sqlalchemy import Connection, Select, bindparam, false, select
 
-from glimpse.catalog.ports import Intent, PageQuery, Viewer
+from glimpse.catalog.ports import Intent, IntentKind, PageQuery, Viewer
 from glimpse.domain.errors import NotFound
-from glimpse.domain.image import Image, ImageChange
+from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import ImageStatus
 from glimpse.records import changes
 from glimpse.records.database import Database
@@ -61,14 +61,33 @@ class SqlImageRecords:
         self._database.write(lambda connection: changes.move(connection, image_id, sources, target, now))
 
     def delete(
-        self, image_id: str, sources: frozenset[ImageStatus], intents: Sequence[Intent], now: datetime
-    ) -> None:
+        self, image_id: str, sources: frozenset[ImageStatus], worker: str, lease_until: float, now: datetime
+    ) -> list[Intent]:
         """See the port."""
-        self._database.write(lambda connection: changes.delete(connection, image_id, sources, intents, now))
+
+        def work(connection: Connection) -> list[Intent]:
+            locations = changes.delete(connection, image_id, sources, now)
+            wanted = [_removal(image_id, location, worker, lease_until) for location in locations]
+            changes.note_intents(connection, wanted)
+            return wanted
+
+        return self._database.write(work)
 
     def usage(self, project_id: str) -> int:
         """See the port."""
         return stored(self._database.read(self._usage, {USAGE_KEY: project_id}))
+
+
+def _removal(image_id: str, location: Location, worker: str, lease_until: float) -> Intent:
+    return Intent(
+        id=str(uuid4()),
+        kind=IntentKind.DELETE,
+        image_id=image_id,
+        store=location.metadata.get("store", ""),
+        target=location.url,
+        worker=worker,
+        lease_until=lease_until,
+    )
 
 
 def _get_statement(sql: Sql, *, deleted: bool) -> Select[Any]:

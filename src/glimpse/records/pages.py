@@ -1,7 +1,7 @@
 """The statement for a page of images.
 
 A page is a union of branches (`visibility.py`). Each branch reads its part of an index in the asked order,
-starts behind the marker and ends after `limit` rows, so that its cost does not depend on how many images
+starts behind the marker and ends after a page's rows, so that its cost does not depend on how many images
 there are. Where a few rows of another table lead to all results (the memberships of a project, a rare
 property), the branch starts there instead (`selectivity.py`).
 
@@ -64,6 +64,8 @@ class Shape(NamedTuple):
     has_project: bool
     few_memberships: bool
     lead: Lead | None
+    # How many images each branch gives at most: at least as many as the page.
+    batch: int
 
 
 class Pages:
@@ -101,6 +103,7 @@ class Pages:
             viewer.project_id is not None,
             with_viewer and self._selectivity.few_memberships(viewer.project_id or ""),
             self._selectivity.lead(query),
+            _batch(query.limit),
         )
 
     def _values(self, shape: Shape, query: PageQuery, viewer: Viewer) -> dict[str, object]:
@@ -139,6 +142,18 @@ def _total(sort: tuple[SortKey, ...]) -> tuple[tuple[str, bool], ...]:
     return tuple(keys.values())
 
 
+def _batch(limit: int) -> int:
+    """The least of 25, 100, 400, ... that is enough.
+
+    It stands in the statement as a number, because PostgreSQL plans for a tenth of the table when the limit
+    is a parameter; and in few steps, because each number makes another statement.
+    """
+    batch = 25
+    while batch < limit:
+        batch *= 4
+    return batch
+
+
 def _width(where: Condition) -> int:
     if isinstance(where.value, tuple):
         return len(where.value)
@@ -162,16 +177,19 @@ def page_statement(sql: Sql, shape: Shape) -> Select[Any]:
 
 def _page(sql: Sql, shape: Shape) -> Select[Any]:
     if shape.lead is not None:
-        return _led(sql, shape, shape.lead)
-    parts = [part for branch in shape.branches for part in _branch(sql, shape, branch)]
-    if len(parts) == 1:
-        return parts[0]
-    whole = union(*(select(part.subquery()) for part in parts)).subquery()
-    return select(whole).order_by(*_order(sql, shape, lambda name: whole.c[name])).limit(_limit())
+        parts = [_led(sql, shape, shape.lead)]
+    else:
+        parts = [part for branch in shape.branches for part in _branch(sql, shape, branch)]
+    whole = (union(*(select(part.subquery()) for part in parts)) if len(parts) > 1 else parts[0]).subquery()
+    return (
+        select(whole)
+        .order_by(*_order(sql, shape, lambda name: whole.c[name]))
+        .limit(bindparam("limit", type_=Integer))
+    )
 
 
 def _branch(sql: Sql, shape: Shape, branch: Branch) -> list[Select[Any]]:
-    """The first `limit` images of one branch; of each range in which images come after the marker."""
+    """The first images of one branch; of each range in which images come after the marker."""
     if branch.with_viewer and shape.few_memberships:
         mine = select(image_members.c.image_id).where(*_membership(sql, shape))
         return [_few(sql, shape, mine).where(_belongs(sql, shape, branch, _detached, member=False))]
@@ -195,7 +213,7 @@ def _led(sql: Sql, shape: Shape, lead: Lead) -> Select[Any]:
 
 
 def _few(sql: Sql, shape: Shape, ids: Select[Any]) -> Select[Any]:
-    """The first `limit` images among those whose ids are given, which are few."""
+    """The first images among those whose ids are given, which are few."""
     return _ordered(sql, shape, _detached).where(images.c.id.in_(ids), or_(*_segments(sql, shape, _detached)))
 
 
@@ -211,7 +229,7 @@ def _ordered(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
             *_filters(sql, shape, column),
         )
         .order_by(*_order(sql, shape, column))
-        .limit(_limit())
+        .limit(literal_column(str(shape.batch)))
     )
 
 
@@ -232,10 +250,6 @@ def _segments(sql: Sql, shape: Shape, column: Lookup) -> list[ColumnElement[bool
     found = segments(sql, keys)
     # Without an index in this order each range would be a search through everything.
     return found if shape.sort[0][0] in _INDEXED else [or_(*found)]
-
-
-def _limit() -> BindParameter[int]:
-    return bindparam("limit", type_=Integer)
 
 
 def _stored(name: str) -> Col:

@@ -64,7 +64,7 @@ def test_an_id_is_taken_once(records: Records) -> None:
 
 def test_the_id_of_a_deleted_image_stays_taken(records: Records) -> None:
     image = create(records)
-    records.images.delete(image.id, EVERY_STATUS, [], NOW)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
     with pytest.raises(Duplicate):
         create(records, id=image.id)
 
@@ -96,7 +96,7 @@ def test_get_tells_whether_the_project_is_a_member(records: Records) -> None:
 
 def test_get_finds_deleted_images_only_on_demand(records: Records) -> None:
     image = create(records, properties={"k": "v"}, tags=frozenset({"t"}))
-    records.images.delete(image.id, EVERY_STATUS, [], LATER)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, LATER)
     with pytest.raises(NotFound):
         records.images.get(image.id, None)
     gone = records.images.get(image.id, None, deleted=True)
@@ -175,7 +175,7 @@ def test_change_is_refused_in_another_status(records: Records) -> None:
 
 def test_change_of_an_image_that_is_gone(records: Records) -> None:
     image = create(records)
-    records.images.delete(image.id, EVERY_STATUS, [], NOW)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
     for image_id in (image.id, "unknown"):
         with pytest.raises(NotFound):
             records.images.change(image_id, ImageChange({"name": "n"}), EVERY_STATUS, NOW)
@@ -196,8 +196,11 @@ def test_delete_marks_everything_with_the_same_time(records: Records, database: 
     image = create(records, properties={"k": "v"}, tags=frozenset({"t"}))
     write_data(records, image)
     share(records, image, "guest")
-    intent = an_intent(image, kind=IntentKind.DELETE, project_id=None)
-    records.images.delete(image.id, EVERY_STATUS, [intent], LATER)
+    (intent,) = records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, LATER)
+    assert intent == an_intent(
+        image, id=intent.id, kind=IntentKind.DELETE, target=intent.target, project_id=None
+    )
+    assert intent.target == "file:///images/1"
     with database.writer.begin() as connection:
         for table in (
             tables.images,
@@ -215,21 +218,20 @@ def test_delete_marks_everything_with_the_same_time(records: Records, database: 
 
 def test_delete_is_refused(records: Records) -> None:
     protected, saving = create(records, protected=True), create(records, status=ImageStatus.SAVING)
-    intent = an_intent(protected, kind=IntentKind.DELETE)
     for image in (protected, saving):
         with pytest.raises(Conflict):
-            records.images.delete(image.id, QUEUED, [intent], LATER)
+            records.images.delete(image.id, QUEUED, "w", 1000.125, LATER)
         assert records.images.get(image.id, None) == image
     with pytest.raises(NotFound):
-        records.images.delete("unknown", QUEUED, [intent], LATER)
+        records.images.delete("unknown", QUEUED, "w", 1000.125, LATER)
     assert records.intents.expired(2000, 10) == []
 
 
 def test_delete_twice(records: Records) -> None:
     image = create(records)
-    records.images.delete(image.id, EVERY_STATUS, [], NOW)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
     with pytest.raises(NotFound):
-        records.images.delete(image.id, EVERY_STATUS, [], NOW)
+        records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
 
 
 def test_usage_counts_size_times_locations(records: Records, database: Database) -> None:
@@ -251,12 +253,6 @@ def test_usage_forgets_deleted_and_killed_images_and_counts_reservations(records
         write_data(records, image)
         records.images.move(image.id, EVERY_STATUS, status, NOW)
     records.intents.begin_write(an_intent(create(records), reserved_bytes=100), None, NOW)
-    records.images.delete(
-        create(records).id,
-        EVERY_STATUS,
-        [an_intent(create(records), kind=IntentKind.DELETE, reserved_bytes=5)],
-        NOW,
-    )
     assert records.images.usage("mine") == 100
 
 

@@ -64,7 +64,7 @@ def test_commit_for_an_image_that_was_deleted_meanwhile(records: Records) -> Non
     image = create(records)
     intent = an_intent(image)
     records.intents.begin_write(intent, None, NOW)
-    records.images.delete(image.id, EVERY_STATUS, [], NOW)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
     with pytest.raises(Gone):
         records.intents.commit_write(intent.id, "w", DATA, None, NOW)
     assert len(records.intents.expired(2000, 10)) == 1
@@ -110,7 +110,7 @@ def test_undo_leaves_an_image_alone_that_went_on(records: Records) -> None:
     image = create(records)
     intent = an_intent(image)
     records.intents.begin_write(intent, None, NOW)
-    records.images.delete(image.id, EVERY_STATUS, [], NOW)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
     assert records.intents.undo_write(intent.id, "w", NOW)
     assert records.images.get(image.id, None, deleted=True).status is ImageStatus.DELETED
 
@@ -157,10 +157,11 @@ def test_claim_of_what_ended(records: Records) -> None:
 
 
 def test_finish_ends_what_removes_bytes_only(records: Records) -> None:
-    image = create(records)
-    write, remove = an_intent(image), an_intent(image, kind=IntentKind.DELETE)
+    image, other = create(records), create(records)
+    write = an_intent(image)
     records.intents.begin_write(write, None, NOW)
-    records.images.delete(image.id, EVERY_STATUS, [remove], NOW)
+    write_data(records, other)
+    (remove,) = records.images.delete(other.id, EVERY_STATUS, "w", 1000.125, NOW)
     records.intents.finish(write.id)
     records.intents.finish(remove.id)
     records.intents.finish("unknown")

@@ -79,7 +79,7 @@ def test_who_is_no_member(records: Records) -> None:
 
 def test_an_image_that_is_gone_gets_no_members(records: Records) -> None:
     image = create(records)
-    records.images.delete(image.id, EVERY_STATUS, [], NOW)
+    records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW)
     with pytest.raises(NotFound):
         share(records, image, "guest")
 

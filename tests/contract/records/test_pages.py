@@ -111,7 +111,7 @@ def test_what_is_gone_or_hidden_never_appears(records: Records, viewer: Viewer) 
     for status in ImageStatus:
         create(records, name=str(status), status=status)
     create(records, name="hidden", os_hidden=True)
-    records.images.delete(create(records, name="removed").id, EVERY_STATUS, [], NOW)
+    records.images.delete(create(records, name="removed").id, EVERY_STATUS, "w", 1000.125, NOW)
     expected = {str(status) for status in ImageStatus} - {"killed", "deleted", "pending_delete"}
     assert found(records, viewer) == expected
     assert found(records, viewer, visibility="all", os_hidden=True) == {"hidden"}

@@ -72,7 +72,7 @@ def test_a_commit_and_a_delete_leave_no_half_image(records: Records) -> None:
         records.intents.begin_write(intent, None, NOW)
         outcomes = run_together(
             lambda: records.intents.commit_write(intent.id, "w", DATA, None, NOW),  # noqa: B023
-            lambda: records.images.delete(image.id, EVERY_STATUS, [], NOW),  # noqa: B023
+            lambda: records.images.delete(image.id, EVERY_STATUS, "w", 1000.125, NOW),  # noqa: B023
         )
         assert outcomes[1] is None
         assert records.images.get(image.id, None, deleted=True).status is ImageStatus.DELETED
