@@ -43,7 +43,7 @@ def test_links_start_with_the_public_endpoint(make_world: MakeWorld) -> None:
 def test_version_without_slash_redirects(alice: Client) -> None:
     response = alice.get("/v2")
     assert response.status_code == 302
-    assert response.headers["location"] == "/v2/"
+    assert response.headers["location"] == "http://glimpse.test/v2/"
     assert alice.get("/v2/").status_code == 404
 
 

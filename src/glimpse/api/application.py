@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from glimpse.api.openapi import openapi_document, reading_page
 from glimpse.api.operations import Resource
 from glimpse.api.problems import preferred, problem
-from glimpse.api.requests import MAX_REQUEST_ID, request_id
+from glimpse.api.requests import MAX_REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import canonical_path, versions
@@ -93,7 +93,9 @@ class Front:
         elif canonical is None:
             answer = versions(request, self._service.public_endpoint, HTTPStatus.MULTIPLE_CHOICES)
         elif canonical == "/v2":
-            answer = RedirectResponse(request.url.replace(path=f"{path}/"), HTTPStatus.FOUND)
+            answer = RedirectResponse(
+                f"{base_url(request, self._service.public_endpoint)}{path}/", HTTPStatus.FOUND
+            )
         if answer is not None:
             await answer(scope, receive, send)
             return

@@ -36,9 +36,14 @@ def read_call(request: Request, caller: Caller, body: object, public_endpoint: s
         path=request.path_params,
         query=read_query(request),
         headers=request.headers,
-        base_url=public_endpoint or f"{request.url.scheme}://{request.url.netloc}",
+        base_url=base_url(request, public_endpoint),
         body=body,
     )
+
+
+def base_url(request: Request, public_endpoint: str | None) -> str:
+    """Where clients reach the service: what the operator says, else what this request was sent to."""
+    return (public_endpoint or f"{request.url.scheme}://{request.url.netloc}").rstrip("/")
 
 
 def read_query(request: Request) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
+from glimpse.api.requests import base_url
 from glimpse.api.v2.documents import json_response
 
 # The versions that are listed, in upstream's order for a single store without a cache; CURRENT is marked.
@@ -15,14 +16,14 @@ ACCEPTED = frozenset({"v2", *LISTED})
 _MEDIA_TYPE = re.compile(r"application/vnd\.openstack\.images-(v[0-9.]+)")
 
 
-def versions_document(base_url: str) -> dict[str, object]:
-    """The versions; every one is the same service (there is no microversioning)."""
+def versions_document(base: str) -> dict[str, object]:
+    """The versions of the service at `base`; every one is the same (there is no microversioning)."""
     return {
         "versions": [
             {
                 "id": version,
                 "status": "CURRENT" if version == CURRENT else "SUPPORTED",
-                "links": [{"rel": "self", "href": f"{base_url.rstrip('/')}/v2/"}],
+                "links": [{"rel": "self", "href": f"{base}/v2/"}],
             }
             for version in LISTED
         ]
@@ -31,8 +32,7 @@ def versions_document(base_url: str) -> dict[str, object]:
 
 def versions(request: Request, public_endpoint: str | None, status: int) -> Response:
     """The answer to somebody who asks for the versions, or for one that does not exist."""
-    base_url = public_endpoint or f"{request.url.scheme}://{request.url.netloc}"
-    return json_response(versions_document(base_url), status)
+    return json_response(versions_document(base_url(request, public_endpoint)), status)
 
 
 def canonical_path(path: str, accept: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, literal_column, or_
+from sqlalchemy import Boolean, ColumnElement, Text, cast, func, literal_column, or_
 from sqlalchemy.types import BINARY
 
 from glimpse.records.tables import INDEXED_VALUE
@@ -36,6 +36,15 @@ class Sql(ABC):
     def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether the value of a property is the same, found by its beginning (`tables.page_indexes`)."""
         return (_beginning(column) == _beginning(value)) & (column == value)
+
+    def leads(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether the leading column of an index has the value, so that rows are read in the index's order."""
+        return self.same(column, value)
+
+    def leading(self, columns: Sequence[ColumnElement[Any]]) -> Sequence[ColumnElement[Any]]:
+        """Those of the leading columns of an index that must be sort keys for the index to be read in order."""
+        del columns
+        return ()
 
     def one_of(self, column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
         """Whether a text is the same as one of several."""
@@ -108,6 +117,18 @@ class Mysql(Sql):
         # The collations of Glance's tables see no difference between upper and lower case. The first half
         # uses the index, the second is exact.
         return (column == value) & (cast(column, BINARY) == cast(value, BINARY))
+
+    # MariaDB prefers to look up what equals a value over starting behind a marker, where it thinks that most
+    # rows are behind it, and passes all those before. What is said to be one of two values cannot be looked
+    # up; the other one is nowhere (and the exact half refuses it). The column is then no constant any more,
+    # so that it must be named as a sort key.
+    def leads(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        if isinstance(column.type, Boolean):
+            return column.in_([value, literal_column("2")])
+        return column.in_([value, literal_column("''")]) & (cast(column, BINARY) == cast(value, BINARY))
+
+    def leading(self, columns: Sequence[ColumnElement[Any]]) -> Sequence[ColumnElement[Any]]:
+        return columns
 
     def one_of(self, column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
         return or_(*(self.same(column, value) for value in values))

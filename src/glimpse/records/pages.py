@@ -21,7 +21,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     false,
     func,
     literal_column,
@@ -192,9 +191,32 @@ def _branch(sql: Sql, shape: Shape, branch: Branch) -> list[Select[Any]]:
     """The first images of one branch; of each range in which images come after the marker."""
     if branch.with_viewer and shape.few_memberships:
         mine = select(image_members.c.image_id).where(*_membership(sql, shape))
-        return [_few(sql, shape, mine).where(_belongs(sql, shape, branch, _detached, member=False))]
-    rows = _ordered(sql, shape, _stored).where(_belongs(sql, shape, branch, _stored, member=True))
+        return [_few(sql, shape, mine).where(_detached("visibility") == _literal(branch.visibility))]
+    leading = _leading(branch)
+    columns = [images.c[name] for name in leading]
+    rows = (
+        _matching(sql, shape, _stored)
+        .where(*(sql.leads(images.c[name], value) for name, value in leading.items()))
+        .order_by(
+            *(column.desc() if shape.sort[0][1] else column for column in sql.leading(columns)),
+            *_order(sql, shape, _stored),
+        )
+    )
+    if branch.own and branch.visibility is not None:
+        rows = rows.where(_detached("visibility") == _literal(branch.visibility))
+    if branch.with_viewer:
+        rows = rows.where(_has(select(image_members.c.image_id).where(*_membership(sql, shape))))
     return [rows.where(segment) for segment in _segments(sql, shape, _stored)]
+
+
+def _leading(branch: Branch) -> dict[str, Col]:
+    """The columns with which the index for `branch` begins, and their values (`tables.page_indexes`)."""
+    begin: dict[str, Col] = {}
+    if branch.own:
+        begin = {"owner": _me()}
+    elif branch.visibility is not None:
+        begin = {"visibility": _literal(branch.visibility)}
+    return {**begin, "deleted": false(), "os_hidden": _hidden()}
 
 
 def _led(sql: Sql, shape: Shape, lead: Lead) -> Select[Any]:
@@ -202,33 +224,33 @@ def _led(sql: Sql, shape: Shape, lead: Lead) -> Select[Any]:
     kind, number = lead
     if kind == "column":
         image = images.alias()
-        found = select(image.c.id).where(
-            _compared(sql, number, *shape.conditions[number], lambda name: image.c[name])
-        )
+        condition = _compared(sql, number, *shape.conditions[number], lambda name: image.c[name])
+        found = select(image.c.id).where(condition)
     else:
         found = _property(sql, number) if kind == "property" else _tag(sql, number)
-    return _few(sql, shape, found).where(
-        or_(*(_belongs(sql, shape, branch, _detached, member=True) for branch in shape.branches))
-    )
+    return _few(sql, shape, found).where(or_(*(_belongs(sql, shape, branch) for branch in shape.branches)))
 
 
 def _few(sql: Sql, shape: Shape, ids: Select[Any]) -> Select[Any]:
     """The first images among those whose ids are given, which are few."""
-    return _ordered(sql, shape, _detached).where(images.c.id.in_(ids), or_(*_segments(sql, shape, _detached)))
+    return (
+        _matching(sql, shape, _detached)
+        .where(
+            images.c.id.in_(ids),
+            _detached("deleted") == false(),
+            _detached("os_hidden") == _hidden(),
+            or_(*_segments(sql, shape, _detached)),
+        )
+        .order_by(*_order(sql, shape, _detached))
+    )
 
 
-def _ordered(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
-    """Id and sort keys of the images that match all filters, in order."""
+def _matching(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
+    """Id and sort keys of images for which all filters hold."""
     names = dict.fromkeys(["id", *(name for name, _ in shape.sort)])
     return (
         select(*(_stored(name).label(name) for name in names))
-        .where(
-            column("deleted") == false(),
-            column("os_hidden") == bindparam("hidden", type_=images.c.os_hidden.type),
-            column("status").not_in(UNLISTED),
-            *_filters(sql, shape, column),
-        )
-        .order_by(*_order(sql, shape, column))
+        .where(column("status").not_in(UNLISTED), *_filters(sql, shape, column))
         .limit(literal_column(str(shape.batch)))
     )
 
@@ -268,18 +290,24 @@ def _detached(name: str) -> Col:
     return func.coalesce(column, column, type_=column.type)
 
 
-def _belongs(sql: Sql, shape: Shape, branch: Branch, column: Lookup, *, member: bool) -> ColumnElement[bool]:
-    """Whether an image is of `branch`; whether the viewer is a member is judged only if `member`."""
+def _belongs(sql: Sql, shape: Shape, branch: Branch) -> ColumnElement[bool]:
+    """Whether an image that was found by its id is of `branch`."""
     terms: list[ColumnElement[bool]] = []
     if branch.visibility is not None:
-        # Among one's own images the owner leads.
-        lookup = _detached if branch.own else column
-        terms.append(lookup("visibility") == literal_column(f"'{branch.visibility}'"))
+        terms.append(_detached("visibility") == _literal(branch.visibility))
     if branch.own:
-        terms.append(sql.same(column("owner"), _me()))
-    if branch.with_viewer and member:
-        terms.append(exists().where(image_members.c.image_id == images.c.id, *_membership(sql, shape)))
+        terms.append(sql.same(_detached("owner"), _me()))
+    if branch.with_viewer:
+        terms.append(_has(select(image_members.c.image_id).where(*_membership(sql, shape))))
     return and_(true(), *terms)
+
+
+def _literal(visibility: str | None) -> Col:
+    return literal_column(f"'{visibility}'")
+
+
+def _hidden() -> BindParameter[bool]:
+    return bindparam("hidden", type_=images.c.os_hidden.type)
 
 
 def _me() -> BindParameter[str]:
@@ -312,8 +340,13 @@ def _filters(sql: Sql, shape: Shape, column: Lookup) -> list[ColumnElement[bool]
 
 
 def _has(rows: Select[Any]) -> ColumnElement[bool]:
-    child = rows.selected_columns[0]
-    return rows.where(child == images.c.id).correlate(images).exists()
+    """Whether `rows`, which are ids of images, have the image at hand.
+
+    Asked for each image, so that images are read in order until the page is full. An EXISTS would be turned
+    into a join by MariaDB and PostgreSQL, and all rows be collected first.
+    """
+    this = rows.where(rows.selected_columns[0] == images.c.id).limit(literal_column("1"))
+    return this.correlate(images).scalar_subquery().is_not(None)
 
 
 def _property(sql: Sql, number: int) -> Select[Any]:

@@ -53,7 +53,7 @@ def test_version_discovery(method: str, path: str, status: int) -> None:
 def test_the_root_of_a_version_gets_its_slash(path: str) -> None:
     answer = ask(FRONT, make_scope("GET", path))
     assert answer.status == 302
-    assert answer.headers["location"] == f"{path}/"
+    assert answer.headers["location"] == f"https://cloud.example/image{path}/"
 
 
 def test_all_versions_are_one() -> None:

@@ -52,7 +52,7 @@ def test_accepted_versions() -> None:
 
 
 def test_document() -> None:
-    listed = versions_document("http://glimpse.test/")["versions"]
+    listed = versions_document("http://glimpse.test")["versions"]
     assert isinstance(listed, list)
     minors = [15, 9, 17, 7, 6, 5, 4, 3, 2, 1, 0]
     assert [version["id"] for version in listed] == [f"v2.{minor}" for minor in minors]
