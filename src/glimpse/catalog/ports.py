@@ -55,7 +55,7 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose eyes a page of images is for. An administrator sees everything, nobody's project only public."""
+    """Whose eyes a page of images is for: an administrator's, a project's, or those of nobody's project."""
 
     project_id: str | None
     is_admin: bool = False

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     Connection,
     Table,
@@ -24,6 +23,7 @@ from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import Conflict, Duplicate, Invalid, NotFound
 from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import GONE, ImageStatus
+from glimpse.records.rows import metadata_of
 from glimpse.records.tables import (
     image_locations,
     image_members,
@@ -134,7 +134,7 @@ def delete(
     update_image(connection, image_id, sources, values, unprotected=True)
     # Read behind the lock: an upload may have published a location since the caller saw the image.
     rows = connection.execute(_LOCATIONS_OF, {"of": image_id})
-    locations = [Location(value, orjson.loads(metadata or "{}")) for value, metadata in rows]
+    locations = [Location(value, metadata_of(metadata)) for value, metadata in rows]
     for statement in _DELETE_CHILDREN:
         connection.execute(statement, {"of": image_id, "now": now})
     return locations

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Text, cast, func, literal_column, or_
 from sqlalchemy.types import BINARY
 
-from glimpse.records.tables import INDEXED_VALUE
+from glimpse.records.tables import INDEXED_VALUE, pinned
 
 
 class Sql(ABC):
@@ -37,12 +37,21 @@ class Sql(ABC):
         """Whether the value of a property is the same, found by its beginning (`tables.page_indexes`)."""
         return (_beginning(column) == _beginning(value)) & (column == value)
 
+    def pinned(self, column: ColumnElement[Any], name: str, scope: str) -> ColumnElement[Any]:
+        """`created_at` or `name` as the index for `scope` has it (`tables.page_indexes`)."""
+        del name, scope
+        return column
+
+    def aside(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The column in a form for which no index is used."""
+        return func.coalesce(column, column, type_=column.type)
+
     def leads(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Whether the leading column of an index has the value, so that rows are read in the index's order."""
+        """Whether the leading column of an index has the value, while rows are read in its order."""
         return self.same(column, value)
 
     def leading(self, columns: Sequence[ColumnElement[Any]]) -> Sequence[ColumnElement[Any]]:
-        """Those of the leading columns of an index that must be sort keys for the index to be read in order."""
+        """Those leading columns that must be sort keys, too, for the index to be read in order."""
         del columns
         return ()
 
@@ -90,6 +99,13 @@ class Postgresql(Sql):
 
     def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_agg(func.json_build_array(*columns))
+
+    def pinned(self, column: ColumnElement[Any], name: str, scope: str) -> ColumnElement[Any]:
+        return pinned(column, name, scope, "postgresql")
+
+    def aside(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # The order already decides which index it is, and about an expression nothing is known.
+        return column
 
     def text(self, document: ColumnElement[str]) -> ColumnElement[str]:
         return cast(document, Text)

@@ -13,7 +13,8 @@ from glimpse.domain.status import ImageStatus
 from glimpse.records import changes
 from glimpse.records.database import Database
 from glimpse.records.dialects import Sql
-from glimpse.records.pages import Pages, is_member
+from glimpse.records.filters import is_member
+from glimpse.records.pages import Pages
 from glimpse.records.quota import STORED, USAGE_KEY, stored
 from glimpse.records.rows import document, image_of
 from glimpse.records.tables import images

@@ -86,10 +86,10 @@ def image_of(text: str | bytes, project_id: str | None) -> Image:
 
 def _locations(rows: list[list[Any]]) -> tuple[Location, ...]:
     rows.sort()
-    return tuple([Location(url, _metadata(text)) for _id, url, text in rows])
+    return tuple([Location(url, metadata_of(text)) for _id, url, text in rows])
 
 
-def _metadata(text: str | None) -> Mapping[str, str]:
+def metadata_of(text: str | None) -> Mapping[str, str]:
     """The metadata of a location; what is not a JSON object counts as none."""
     try:
         value = orjson.loads(text or "{}")

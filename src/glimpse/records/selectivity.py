@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, false, func, literal_co
 
 from glimpse.catalog.ports import Condition, Operator, PageQuery
 from glimpse.records.database import Database, Prepared
+from glimpse.records.shapes import Lead
 from glimpse.records.tables import image_members, image_properties, image_tags, images
 
 # Reading a row by its id costs about as much as passing some ten rows of an index; a page's worth of
@@ -19,9 +20,6 @@ from glimpse.records.tables import image_members, image_properties, image_tags, 
 FEW = 2000
 _SECONDS = 60.0
 _REMEMBERED = 4096
-
-# What leads to few images: "column", "property" or "tag", and its place in the query.
-Lead = tuple[str, int]
 
 
 class Selectivity:

@@ -5,6 +5,8 @@ both services work on it side by side. What Glimpse needs more is in `glimpse`: 
 indexes that let a page of images be read in order (see `pages.py`).
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -315,15 +317,16 @@ def page_indexes(dialect_name: str) -> list[Index]:
         "owner": (image.c.owner, image.c.deleted, image.c.os_hidden),
         "all": (image.c.deleted, image.c.os_hidden),
     }
-    # NULL is the lowest value everywhere; only PostgreSQL must be told.
-    name = image.c.name.asc().nulls_first() if dialect_name == "postgresql" else image.c.name
-    last = (image.c.created_at, image.c.id)
+    indexes: list[Index] = []
+    for scope, columns in scopes.items():
+        last = (pinned(image.c.created_at, "created_at", scope, dialect_name), image.c.id)
+        name = pinned(image.c.name, "name", scope, dialect_name)
+        # NULL is the lowest value everywhere; only PostgreSQL must be told.
+        lowest_first = name.asc().nulls_first() if dialect_name == "postgresql" else name
+        indexes.append(Index(f"glimpse_ix_images_{scope}_created", *columns, *last))
+        indexes.append(Index(f"glimpse_ix_images_{scope}_name", *columns, lowest_first, *last))
     return [
-        *(Index(f"glimpse_ix_images_{scope}_created", *columns, *last) for scope, columns in scopes.items()),
-        *(
-            Index(f"glimpse_ix_images_{scope}_name", *columns, name, *last)
-            for scope, columns in scopes.items()
-        ),
+        *indexes,
         Index(
             "glimpse_ix_image_members_member", *_columns(member, "member", "deleted", "image_id", "status")
         ),
@@ -338,6 +341,25 @@ def _columns(table: Table, *names: str) -> list[Column[object]]:
 
 # Index entries are limited in length, and values can be long: their beginning is enough to find them.
 INDEXED_VALUE = 64
+
+
+def pinned(column: ColumnElement[Any], name: str, scope: str, dialect_name: str) -> ColumnElement[Any]:
+    """`created_at` or `name` as the index for `scope` has it.
+
+    For PostgreSQL an expression with the same value, another one for each scope. With the plain column, any
+    index in that order would do, and it takes the one that is most alike to the order on disk: then it passes
+    all images of the other owners.
+    """
+    if dialect_name != "postgresql":
+        return column
+    nothing: ColumnElement[Any] = literal_column("''" if name == "name" else "interval '0'")
+    operator = "||" if name == "name" else "+"
+    expressions: dict[str, ColumnElement[Any]] = {
+        "visibility": column.op(operator, return_type=column.type)(nothing),
+        "owner": nothing.op(operator, return_type=column.type)(column),
+        "all": func.greatest(column, column, type_=column.type),
+    }
+    return expressions[scope]
 
 
 def is_present(row: FromClause) -> ColumnElement[bool]:

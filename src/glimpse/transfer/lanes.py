@@ -1,8 +1,9 @@
 """Lanes: what lets digests and the store work on the same bytes side by side.
 
 The event loop appends each chunk to every lane; a lane works through its chunks in order on a worker thread,
-as many at a time as have come in meanwhile. A slow client therefore costs one small hop for each chunk, and a
-fast one few big hops. Chunks are shared between lanes and never copied.
+a batch at a time. A batch begins when enough has come in, or when the first of it has waited for a moment: so
+a fast client costs few hops between threads, and a slow one holds little memory. Chunks are shared between
+lanes and never copied.
 """
 
 import asyncio
@@ -12,9 +13,12 @@ from concurrent.futures import Executor
 
 from glimpse.transfer.threads import to_the_end
 
-# What a lane takes at once. Below 1 MiB the hops to the worker thread begin to show (about 80 us each);
-# above it a lane would sit idle while its window is filled again.
+# What a lane waits for, and takes at once. A hop to a worker thread and back costs about 80 us: with hops for
+# each chunk of 64 KiB, an upload would spend more on them than on its digests.
 BATCH_BYTES = 1024 * 1024
+
+# The longest that a chunk waits for others, in seconds.
+LINGER_SECONDS = 0.05
 
 # What may wait in front of a lane before the sender has to: the memory that one transfer can cost.
 WINDOW_BYTES = 4 * BATCH_BYTES
@@ -31,6 +35,8 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
         self._running: asyncio.Future[None] | None = None
+        self._taken = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._moved = asyncio.Event()
         self._failure: BaseException | None = None
         self.backlog = 0
@@ -39,14 +45,15 @@ class Lane:
         """Append a chunk. Never waits: the sender watches `backlog`, in bytes."""
         self._waiting.append(chunk)
         self.backlog += len(chunk)
-        self._start()
+        self._consider()
 
     async def settle(self, at_most: int) -> None:
         """Wait until at most that many bytes are left to do.
 
         :raises BaseException: what `work` raised.
         """
-        while self._failure is None and (self.backlog > at_most or (at_most == 0 and self._running)):
+        while self._failure is None and (self.backlog > at_most or (at_most == 0 and self._busy())):
+            self._start()
             self._moved.clear()
             await self._moved.wait()
         if self._failure is not None:
@@ -56,28 +63,47 @@ class Lane:
         """Drop what waits, and wait until `work` is not running any more. Never raises."""
         self._failure = self._failure or asyncio.CancelledError()
         self._waiting.clear()
+        self._forget_timer()
         while self._running is not None:
             self._moved.clear()
             await self._moved.wait()
 
+    def _busy(self) -> bool:
+        # Empty chunks do not show in the backlog.
+        return bool(self._waiting) or self._running is not None
+
+    def _consider(self) -> None:
+        """Start if a whole batch waits; else see to it that what waits is started before long."""
+        if self.backlog - self._taken >= BATCH_BYTES:
+            self._start()
+        elif self._waiting and self._timer is None:
+            self._timer = self._loop.call_later(LINGER_SECONDS, self._start)
+
     def _start(self) -> None:
+        self._forget_timer()
         if self._running is not None or self._failure is not None or not self._waiting:
             return
         batch: list[bytes] = []
-        size = 0
-        while self._waiting and size < BATCH_BYTES:
+        while self._waiting and self._taken < BATCH_BYTES:
             batch.append(self._waiting.popleft())
-            size += len(batch[-1])
+            self._taken += len(batch[-1])
         self._running = self._loop.run_in_executor(self._executor, self._work, batch)
-        self._running.add_done_callback(lambda future: self._finish(future, size))
+        self._running.add_done_callback(self._finish)
 
-    def _finish(self, future: asyncio.Future[None], size: int) -> None:
+    def _finish(self, future: asyncio.Future[None]) -> None:
         self._running = None
-        self.backlog -= size
+        self.backlog -= self._taken
+        self._taken = 0
         if not future.cancelled() and future.exception() is not None:
             self._failure = self._failure or future.exception()
         self._moved.set()
-        self._start()
+        if self._failure is None:
+            self._consider()
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 async def pump(source: AsyncIterator[bytes], lanes: Sequence[Lane], meter: Callable[[int], None]) -> int:

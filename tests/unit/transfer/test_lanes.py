@@ -110,7 +110,7 @@ def test_work_that_fails_stops_the_source() -> None:
     source, other = Source(endless()), Collector()
     with pytest.raises(OSError, match="full"):
         send(source, [full, other])
-    assert source.taken <= WINDOW_BYTES // 65536 + 2
+    assert source.taken <= (WINDOW_BYTES + BATCH_BYTES) // 65536 + 2
 
 
 def test_work_that_fails_on_the_last_chunk() -> None:
@@ -196,6 +196,7 @@ def test_no_work_runs_any_more_when_the_pump_is_left(reason: str) -> None:
 def test_stopping_drops_what_waits() -> None:
     async def work() -> None:
         gate, done = threading.Event(), list[bytes]()
+        first = bytes(BATCH_BYTES)
 
         def slow(chunks: Sequence[bytes]) -> None:
             gate.wait(5)
@@ -203,7 +204,7 @@ def test_stopping_drops_what_waits() -> None:
 
         with ThreadPoolExecutor(1) as executor:
             lane = Lane(executor, slow)
-            for chunk in (b"first", b"second"):
+            for chunk in (first, b"second"):
                 lane.put(chunk)
             stopping = asyncio.create_task(lane.stop())
             await _turns()
@@ -211,7 +212,23 @@ def test_stopping_drops_what_waits() -> None:
             gate.set()
             await stopping
             lane.put(b"third")
-        assert done == [b"first"]
+        assert done == [first]
+
+    run(work())
+
+
+def test_a_few_bytes_do_not_wait_for_more_for_long() -> None:
+    async def work() -> None:
+        collector = Collector()
+        with ThreadPoolExecutor(1) as executor:
+            lane = Lane(executor, collector)
+            lane.put(b"few")
+            for _ in range(200):
+                await asyncio.sleep(0.01)
+                if lane.backlog == 0:
+                    break
+            await lane.stop()
+        assert collector.chunks == [b"few"]
 
     run(work())
 
