@@ -43,7 +43,11 @@ def read_call(request: Request, caller: Caller, body: object, public_endpoint: s
 
 def base_url(request: Request, public_endpoint: str | None) -> str:
     """Where clients reach the service: what the operator says, else what this request was sent to."""
-    return (public_endpoint or f"{request.url.scheme}://{request.url.netloc}").rstrip("/")
+    if public_endpoint:
+        return public_endpoint.rstrip("/")
+    # Starlette's own `request.url` takes the whole address apart, for a twentieth of a `show`.
+    host = request.headers.get("host")
+    return f"{request.scope['scheme']}://{host}" if host else str(request.base_url).rstrip("/")
 
 
 def read_query(request: Request) -> tuple[tuple[str, str], ...]:
