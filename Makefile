@@ -25,7 +25,7 @@ $(VENV)/.developer: pyproject.toml constraints.txt
 setup: $(VENV)/.developer  ## make the environment for development
 
 run: $(BIN)/glimpse  ## start the service on 127.0.0.1:9292
-	$(BIN)/glimpse serve --state-dir $(STATE)
+	@exec $(BIN)/glimpse serve --state-dir $(STATE)
 
 check: $(VENV)/.developer  ## style, types, import rules and the quick tests
 	$(BIN)/ruff check $(SOURCES)

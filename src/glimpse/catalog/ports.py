@@ -154,6 +154,7 @@ class MemberRecords(Protocol):
     def add(self, member: Member, maximum: int) -> None:
         """Add a member; one that had been removed is revived as new.
 
+        :raises NotFound: the image is gone.
         :raises Duplicate: it is a member already.
         :raises LimitExceeded: the image has `maximum` members (negative: no limit).
         """
