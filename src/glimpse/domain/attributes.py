@@ -24,13 +24,12 @@ CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compr
 RESERVED = frozenset({"location", "deleted", "deleted_at", "image_id", "extra_properties", "members"})
 RESERVED_PREFIX = "os_glance"
 
-_UUID = re.compile(UUID_PATTERN)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One base attribute. `kind` is the JSON type; `choices` and `maximum` bound it."""
+    """One base attribute. `kind` is the JSON type; `choices`, `pattern` and `max_length` bound it."""
 
     name: str
     kind: str
@@ -86,11 +85,6 @@ def check_text(field: str, text: str, maximum: int) -> None:
         raise Invalid(field, f"{len(text)} characters are more than the {maximum} allowed")
     if _UNSTORABLE.search(text):
         raise Invalid(field, "characters beyond the Basic Multilingual Plane and NUL are not supported")
-
-
-def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in the form that image ids have."""
-    return _UUID.fullmatch(text) is not None
 
 
 def check_attribute(attribute: Attribute, value: object) -> None:

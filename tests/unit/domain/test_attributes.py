@@ -13,7 +13,6 @@ from glimpse.domain.attributes import (
     check_tags,
     check_text,
     check_writable,
-    is_uuid,
 )
 from glimpse.domain.errors import Invalid, ReadOnly, Reserved
 
@@ -245,12 +244,13 @@ def test_good_properties(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("text", [ID, ID.upper(), ID.lower()])
 def test_uuids_of_any_case(text: str) -> None:
-    assert is_uuid(text)
+    check_attribute(TABLE["id"], text)
 
 
 @pytest.mark.parametrize("text", ["", ID + "0", "g" + ID[1:], ID + "\n", f" {ID}"])
 def test_what_is_no_uuid(text: str) -> None:
-    assert not is_uuid(text)
+    with pytest.raises(Invalid):
+        check_attribute(TABLE["id"], text)
 
 
 def test_refusals_do_not_repeat_a_document_that_was_sent() -> None:
