@@ -153,7 +153,11 @@ def _check(settings: Settings) -> None:
             f"noauth would make everybody who reaches {settings.bind_host} administrator; "
             "bind to 127.0.0.1, or set [glimpse] allow_noauth_on_network",
         )
-    if settings.hashing_algorithm not in hashlib.algorithms_available:
-        raise Invalid("hashing_algorithm", f"'{settings.hashing_algorithm}' is not known to hashlib")
+    try:
+        # Some names that hashlib knows cannot be used: no digest of a length of their own, or not provided here.
+        hashlib.new(settings.hashing_algorithm, usedforsecurity=False).hexdigest()
+    except (ValueError, TypeError):
+        name = settings.hashing_algorithm
+        raise Invalid("hashing_algorithm", f"'{name}' is no digest that hashlib can make here") from None
     if bool(settings.cert_file) != bool(settings.key_file):
         raise Invalid("cert_file", "cert_file and key_file go together")

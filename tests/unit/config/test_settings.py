@@ -133,6 +133,7 @@ BAD = [
     ("DEFAULT", "api_limit_max", "0"),
     ("DEFAULT", "limit_param_default", "0"),
     ("DEFAULT", "hashing_algorithm", "rot13"),
+    ("DEFAULT", "hashing_algorithm", "shake_128"),
     ("DEFAULT", "debug", "maybe"),
     ("DEFAULT", "cert_file", "/alone"),
     ("DEFAULT", "key_file", "/alone"),
