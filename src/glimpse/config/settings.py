@@ -154,7 +154,7 @@ def _check(settings: Settings) -> None:
             "bind to 127.0.0.1, or set [glimpse] allow_noauth_on_network",
         )
     try:
-        # Some names that hashlib knows cannot be used: no digest of a length of their own, or not provided here.
+        # Some names that hashlib knows cannot be used: digests without a length of their own, for one.
         hashlib.new(settings.hashing_algorithm, usedforsecurity=False).hexdigest()
     except (ValueError, TypeError):
         name = settings.hashing_algorithm
