@@ -22,6 +22,7 @@ from benchmarks import (
     writers,
 )
 from benchmarks.context import Context
+from benchmarks.keystone import Keystone
 from benchmarks.report import Sheet
 from benchmarks.settings import Settings
 
@@ -42,7 +43,13 @@ def arguments() -> argparse.Namespace:
         "--only", action="append", choices=list(SUITES), metavar="NAME", help=", ".join(SUITES)
     )
     parser.add_argument("--side", action="append", choices=["upstream", "glimpse"], help="default: both")
-    parser.add_argument("--database", choices=["mariadb", "sqlite"], default="mariadb")
+    parser.add_argument("--database", choices=["mariadb", "postgresql", "sqlite"], default="mariadb")
+    parser.add_argument(
+        "--identity",
+        choices=["headers", "keystone"],
+        default="headers",
+        help="headers: costs upstream nothing, glimpse HTTP basic; keystone: both ask the same one",
+    )
     parser.add_argument(
         "--store-dir", type=Path, metavar="DIR", help="image data, e.g. on a disk; default: in memory"
     )
@@ -56,7 +63,7 @@ def choose(options: argparse.Namespace) -> Settings:
     around = options.store_dir or settings.default_stores(folder)
     stores = Path(tempfile.mkdtemp(prefix="glimpse-bench-", dir=around))
     sides = tuple(options.side or ("upstream", "glimpse"))
-    return Settings(folder, stores, options.database, options.quick, sides)
+    return Settings(folder, stores, options.database, options.identity, options.quick, sides)
 
 
 def run_suite(name: str, context: Context) -> None:
@@ -76,7 +83,8 @@ def main() -> None:
     sheet = Sheet()
     try:
         database = databases.connect(chosen.database, chosen.folder)
-        sides = servers.sides(chosen, database)
+        keystone = Keystone(chosen.folder) if chosen.identity == "keystone" else None
+        sides = servers.sides(chosen, database, keystone)
         context = Context(chosen, database, sides, sheet)
         for name in options.only or SUITES:
             print(f"{name}:", file=sys.stderr)

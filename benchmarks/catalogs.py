@@ -37,7 +37,7 @@ def plan(owner: str, visibility: str, size: int, member: str | None = None) -> C
 
 
 def statements(catalog: Catalog) -> Iterator[str]:
-    """The INSERT statements of a catalog, in an SQL that both databases understand."""
+    """The INSERT statements of a catalog, in an SQL that all databases understand."""
     yield from insert(
         "images (id, name, disk_format, container_format, size, status, visibility, checksum, os_hash_algo, "
         "os_hash_value, min_disk, min_ram, owner, protected, os_hidden, created_at, updated_at, deleted)",
@@ -54,7 +54,7 @@ def statements(catalog: Catalog) -> Iterator[str]:
     yield from insert(
         "image_tags (image_id, value, created_at, deleted)",
         (
-            f"('{image}', '{tag}', {time_of(number)}, 0)"
+            f"('{image}', '{tag}', {time_of(number)}, false)"
             for number, image in enumerate(catalog.ids)
             for tag in tags(number)
         ),
@@ -62,7 +62,7 @@ def statements(catalog: Catalog) -> Iterator[str]:
     yield from insert(
         "image_locations (image_id, value, meta_data, status, created_at, deleted)",
         (
-            f"('{image}', 'file:///images/{image}', '{{}}', 'active', {time_of(number)}, 0)"
+            f"('{image}', 'file:///images/{image}', '{{}}', 'active', {time_of(number)}, false)"
             for number, image in enumerate(catalog.ids)
         ),
     )
@@ -70,7 +70,7 @@ def statements(catalog: Catalog) -> Iterator[str]:
         yield from insert(
             "image_members (image_id, member, can_share, status, created_at, deleted)",
             (
-                f"('{image}', '{catalog.member}', 0, 'accepted', {time_of(number)}, 0)"
+                f"('{image}', '{catalog.member}', false, 'accepted', {time_of(number)}, false)"
                 for number, image in enumerate(catalog.ids)
             ),
         )
@@ -87,14 +87,14 @@ def image_row(catalog: Catalog, number: int, image: str) -> str:
     digest = image.replace("-", "")
     return (
         f"('{image}', 'image-{number}', 'qcow2', 'bare', 1073741824, 'active', '{catalog.visibility}', "
-        f"'{digest}', 'sha512', '{digest * 4}', 0, 0, '{catalog.owner}', 0, 0, {time}, {time}, 0)"
+        f"'{digest}', 'sha512', '{digest * 4}', 0, 0, '{catalog.owner}', false, false, {time}, {time}, false)"
     )
 
 
 def property_row(number: int, image: str, n: int) -> str:
     """The first property has twenty values; so a filter on it finds a twentieth of the catalog."""
     value = f"release-{number % 20}" if n == 0 else f"value {n} of image {number}"
-    return f"('{image}', 'property_{n}', '{value}', {time_of(number)}, 0)"
+    return f"('{image}', 'property_{n}', '{value}', {time_of(number)}, false)"
 
 
 def tags(number: int) -> tuple[str, str]:

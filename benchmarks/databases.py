@@ -72,6 +72,37 @@ class MariaDB:
         return processes.run(command, ";\n".join(statements) + ";\n")
 
 
+class PostgreSQL:
+    """A server of our own that `services/up` starts."""
+
+    kind = "postgresql"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "services"
+        services("up", "postgresql", self._folder)
+
+    def create(self, name: str) -> None:
+        for statement in (f"drop database if exists {name}", f"create database {name}"):
+            self._client("postgres", [statement])
+
+    def url(self, name: str) -> str:
+        return f"postgresql://glimpse:glimpse@127.0.0.1:{settings.POSTGRESQL_PORT}/{name}"
+
+    def execute(self, name: str, statements: Iterable[str]) -> None:
+        self._client(name, ["begin", *statements, "commit"])
+
+    def version(self) -> str:
+        return "PostgreSQL " + self._client("postgres", ["show server_version"])
+
+    def process(self) -> int | None:
+        return int((self._folder / "postgresql" / "data" / "postmaster.pid").read_text().split()[0])
+
+    def _client(self, name: str, statements: Iterable[str]) -> str:
+        address = f"postgresql://glimpse:glimpse@127.0.0.1:{settings.POSTGRESQL_PORT}/{name}"
+        command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", address]
+        return processes.run(command, ";\n".join(statements) + ";\n")
+
+
 class SQLite:
     """A file for each instance."""
 
@@ -103,7 +134,12 @@ class SQLite:
 
 
 def connect(kind: str, folder: Path) -> Database:
-    return MariaDB(folder) if kind == "mariadb" else SQLite(folder)
+    kinds: dict[str, type[MariaDB] | type[PostgreSQL] | type[SQLite]] = {
+        "mariadb": MariaDB,
+        "postgresql": PostgreSQL,
+        "sqlite": SQLite,
+    }
+    return kinds[kind](folder)
 
 
 def services(action: str, name: str, folder: Path, **environment: str) -> None:
@@ -113,6 +149,8 @@ def services(action: str, name: str, folder: Path, **environment: str) -> None:
         "GLIMPSE_MARIADB_PORT": str(settings.MARIADB_PORT),
         "GLIMPSE_MARIADB_OPTIONS": MARIADB_OPTIONS,
         "GLIMPSE_NGINX_PORT": str(settings.NGINX_PORT),
+        "GLIMPSE_POSTGRESQL_PORT": str(settings.POSTGRESQL_PORT),
+        "GLIMPSE_KEYSTONE_PORT": str(settings.KEYSTONE_PORT),
         **environment,
     }
     command = [str(settings.CHECKOUT / "services" / action), name]
@@ -121,5 +159,5 @@ def services(action: str, name: str, folder: Path, **environment: str) -> None:
 
 def disconnect(folder: Path) -> None:
     """Ends the servers that this run started."""
-    for name in ("mariadb", "nginx"):
+    for name in ("mariadb", "postgresql", "nginx", "keystone"):
         services("down", name, folder / "services")

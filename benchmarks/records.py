@@ -114,7 +114,7 @@ def prepare(side: Side, database: Database, size: int) -> Bench:
     """A side with the big catalog: nine tenths are the caller's own images, one tenth public ones."""
     side.prepare("records")
     server = servers.start(side, "records")
-    own = catalogs.plan(servers.PROJECT, "private", size * 9 // 10)
+    own = catalogs.plan(side.project, "private", size * 9 // 10)
     public = catalogs.plan("provider", "public", size // 10)
     fill(database, f"{side.name}_records", [own, public])
     bench = Bench(server, side.identity(), own, [], [])

@@ -13,10 +13,12 @@ from typing import Protocol
 
 from benchmarks import load, processes, settings
 from benchmarks.databases import Database
+from benchmarks.keystone import Keystone, Member
 from benchmarks.processes import Failed
 from benchmarks.settings import Settings
 
 PROJECT = "5b1f3c8e9d2a4c7fb0e6a1d4c3b2f190"
+PACKAGES = ("glance", "PyMySQL", "psycopg2-binary", "pyuwsgi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,14 @@ class Side(Protocol):
     """One of the two programs."""
 
     name: str
+    # Whose images the catalogs hold.
+    project: str
 
     def version(self) -> str:
         """For the report."""
 
-    def identity(self, project: str = PROJECT) -> Mapping[str, str]:
-        """The headers of an ordinary member of the project."""
+    def identity(self, project: str | None = None) -> Mapping[str, str]:
+        """The headers of an ordinary member of the project (None: `self.project`)."""
 
     def prepare(self, instance: str, workers: int = settings.WORKERS) -> None:
         """Writes the configuration of an instance and makes its empty database."""
@@ -96,10 +100,13 @@ class Ours:
 
     name = "glimpse"
 
-    def __init__(self, chosen: Settings, database: Database) -> None:
+    def __init__(self, chosen: Settings, database: Database, keystone: Keystone | None = None) -> None:
         self._folder = chosen.folder / self.name
         self._stores = chosen.stores / self.name
         self._database = database
+        self._keystone = keystone
+        self._member: Member | None = keystone.member() if keystone else None
+        self.project = self._member.project if self._member else PROJECT
         self._program = settings.CHECKOUT / ".venv" / "bin" / "glimpse"
         if not self._program.exists():
             raise SystemExit("glimpse is not installed here: run `make setup` first")
@@ -107,8 +114,10 @@ class Ours:
     def version(self) -> str:
         return processes.run([self._program, "--version"])
 
-    def identity(self, project: str = PROJECT) -> Mapping[str, str]:
-        pair = base64.b64encode(f"user-{project}:secret".encode()).decode()
+    def identity(self, project: str | None = None) -> Mapping[str, str]:
+        if self._member is not None:
+            return self._member.headers
+        pair = base64.b64encode(f"user-{project or PROJECT}:secret".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
     def prepare(self, instance: str, workers: int = settings.WORKERS) -> None:
@@ -119,9 +128,15 @@ class Ours:
             f"[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {settings.OURS_PORT}\nworkers = {workers}\n"
             f"[database]\nconnection = {self._database.url(name)}\n"
             f"[glance_store]\nfilesystem_store_datadir = {self._stores / instance}\n"
-            f"[glimpse]\nstate_dir = {folder / 'state'}\nauth_strategy = http_basic\n"
+            f"[glimpse]\nstate_dir = {folder / 'state'}\n{self._access()}"
         )
-        self.add_member(instance, PROJECT)
+        if self._keystone is None:
+            self.add_member(instance, PROJECT)
+
+    def _access(self) -> str:
+        if self._keystone is None:
+            return "auth_strategy = http_basic\n"
+        return f"auth_strategy = paste\n[paste_deploy]\nflavor = keystone\n{self._keystone.options()}"
 
     def add_member(self, instance: str, project: str) -> None:
         """Makes a user of the project who may read and write."""
@@ -142,16 +157,19 @@ class Ours:
 class Upstream:
     """Glance from PyPI under uWSGI, in an environment of its own.
 
-    It is spared the validation of tokens: who calls is told by the headers that Keystone's middleware would
-    have set. So it is faster here than it can be in a real cloud.
+    Without Keystone it is spared the validation of tokens: who calls is told by the headers that Keystone's
+    middleware would have set. So it is faster then than it can be in a real cloud.
     """
 
     name = "upstream"
 
-    def __init__(self, chosen: Settings, database: Database) -> None:
+    def __init__(self, chosen: Settings, database: Database, keystone: Keystone | None = None) -> None:
         self._folder = chosen.folder / self.name
         self._stores = chosen.stores / self.name
         self._database = database
+        self._keystone = keystone
+        self._member: Member | None = keystone.member() if keystone else None
+        self.project = self._member.project if self._member else PROJECT
         self._environment = chosen.folder / "upstream-environment"
         self._install()
 
@@ -161,7 +179,7 @@ class Upstream:
             return
         print("installing upstream Glance ...", file=sys.stderr)
         processes.run([sys.executable, "-m", "venv", self._environment])
-        words = ["install", "-qq", "--disable-pip-version-check", "glance", "PyMySQL", "pyuwsgi"]
+        words = ["install", "-qq", "--disable-pip-version-check", *PACKAGES]
         processes.run([self._environment / "bin" / "pip", *words])
         marker.touch()
 
@@ -171,11 +189,13 @@ class Upstream:
         )
         return processes.run([self._environment / "bin" / "python", "-c", script])
 
-    def identity(self, project: str = PROJECT) -> Mapping[str, str]:
+    def identity(self, project: str | None = None) -> Mapping[str, str]:
+        if self._member is not None:
+            return self._member.headers
         return {
             "X-Identity-Status": "Confirmed",
-            "X-User-Id": f"user-{project}",
-            "X-Project-Id": project,
+            "X-User-Id": f"user-{project or PROJECT}",
+            "X-Project-Id": project or PROJECT,
             "X-Roles": "member,reader",
         }
 
@@ -189,8 +209,9 @@ class Upstream:
             f"filesystem_store_datadir = {self._stores / instance}\n"
             f"[paste_deploy]\nconfig_file = {folder / 'paste.ini'}\n"
             f"[oslo_concurrency]\nlock_path = {folder}\n"
+            f"{self._keystone.options() if self._keystone else ''}"
         )
-        (folder / "paste.ini").write_text(PASTE)
+        (folder / "paste.ini").write_text(PASTE if self._keystone is None else PASTE_KEYSTONE)
         (folder / "uwsgi.ini").write_text(UWSGI.format(port=settings.UPSTREAM_PORT, workers=workers))
         manage = self._environment / "bin" / "glance-manage"
         migration = processes.spawn(
@@ -225,9 +246,9 @@ def fresh_folders(folder: Path, store: Path) -> Path:
     return folder
 
 
-def sides(chosen: Settings, database: Database) -> list[Side]:
+def sides(chosen: Settings, database: Database, keystone: Keystone | None = None) -> list[Side]:
     known: dict[str, type[Ours] | type[Upstream]] = {"upstream": Upstream, "glimpse": Ours}
-    return [known[name](chosen, database) for name in chosen.sides]
+    return [known[name](chosen, database, keystone) for name in chosen.sides]
 
 
 # The pipeline "keystone" without its token filter.
@@ -268,6 +289,15 @@ oslo_config_program = glance-api
 [filter:http_proxy_to_wsgi]
 paste.filter_factory = oslo_middleware:HTTPProxyToWSGI.factory
 """
+
+PASTE_KEYSTONE = (
+    PASTE.replace("osprofiler context rootapp", "osprofiler authtoken context rootapp")
+    + """
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+delay_auth_decision = true
+"""
+)
 
 # What its documentation recommends; in its favour threads, a long queue, time for slow readers and no log.
 UWSGI = """\

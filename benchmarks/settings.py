@@ -13,6 +13,8 @@ MARIADB_PORT = 24801
 NGINX_PORT = 24802
 OURS_PORT = 24810
 UPSTREAM_PORT = 24820
+POSTGRESQL_PORT = 24803
+KEYSTONE_PORT = 24804
 
 CONNECTIONS = 8
 WORKERS = 2
@@ -25,7 +27,8 @@ class Settings:
 
     folder: Path  # configurations, logs, upstream's environment
     stores: Path  # image data
-    database: str  # "mariadb" or "sqlite"
+    database: str  # "mariadb", "postgresql" or "sqlite"
+    identity: str  # "headers": as cheap as each side can; "keystone": both ask the same Keystone
     quick: bool
     sides: tuple[str, ...]
 

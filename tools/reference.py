@@ -12,8 +12,15 @@ from oslo_config import cfg
 from glimpse.api.operations import Operation
 from glimpse.api.problems import STATUS
 from glimpse.api.v2.routes import OPERATIONS
+from glimpse.cli.glance_api import glance_api
+from glimpse.cli.glance_manage import glance_manage
+from glimpse.cli.glance_status import glance_status
 from glimpse.cli.main import cli
+from glimpse.config.known import LIBRARY_GROUPS
 from glimpse.config.options import GROUPS
+
+# The commands that keep upstream's names.
+UPSTREAM: tuple[click.Command, ...] = (glance_api, glance_manage, glance_status)
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -51,7 +58,10 @@ def _operation(operation: Operation) -> str:
 
 
 def _configuration() -> Iterator[str]:
-    yield "Options of the files that `--config-file` names, by group. Later files win over earlier ones."
+    yield "Options by group, in the files that `--config-file` names; later files win over earlier ones. The"
+    yield "`glance-*` commands look for theirs in `~/.glance`, `~`, `/etc/glance` and `/etc`. The environment"
+    yield "(`OS_<GROUP>__<OPTION>`) wins over files, and the command line over both. Options of the groups"
+    yield f"{', '.join(f'`[{group}]`' for group in LIBRARY_GROUPS)} are those of the libraries."
     for group, options in GROUPS.items():
         yield from ("", f"## [{group}]", "", "| Option | Default | Meaning |", "|---|---|---|")
         for option in options:
@@ -67,7 +77,8 @@ def _default(option: cfg.Opt) -> str:
 
 
 def _commands() -> Iterator[str]:
-    yield from _command(cli, "glimpse", None)
+    for command, name in ((cli, "glimpse"), *((each, str(each.name)) for each in UPSTREAM)):
+        yield from _command(command, name, None)
 
 
 def _command(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
@@ -77,7 +88,8 @@ def _command(command: click.Command, name: str, parent: click.Context | None) ->
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
             found = command.get_command(context, child)
-            if found is not None:
+            # The old spellings: `db_sync` is `db sync`.
+            if found is not None and not child.startswith("db_"):
                 yield from _command(found, child, context)
 
 

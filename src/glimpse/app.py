@@ -5,24 +5,33 @@ The only module that may import everything.
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from oslo_config import cfg
 from starlette.types import ASGIApp
 
 from glimpse.access.identity import BasicIdentity, Identity, NoIdentity
-from glimpse.access.policy import OsloPolicy
+from glimpse.access.limits import KeystoneLimits
+from glimpse.access.policy import OsloPolicy, policy_files
+from glimpse.access.policy_files import check_policy
+from glimpse.access.protection import read_protection
 from glimpse.access.users import UserFiles
 from glimpse.api.application import make_application
-from glimpse.api.service import Service
+from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.worker import Worker
-from glimpse.config.settings import Settings, read_config
+from glimpse.config.files import Source
+from glimpse.config.image_schema import read_known_properties
+from glimpse.config.logs import set_up_logs
+from glimpse.config.paste import read_pipeline
+from glimpse.config.settings import Settings, check_values, read_config, require_loopback, settings_of
 from glimpse.domain.attributes import attribute_table
+from glimpse.domain.errors import Invalid
 from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.stores.filesystem import FilesystemStore
@@ -48,23 +57,99 @@ def create_application(settings: Settings) -> ASGIApp:
     return make_application(service, lifespan)
 
 
+def create_application_from(source: Source) -> ASGIApp:
+    """The application of one worker process, with the settings as they are in the files now.
+
+    :raises Invalid: they will not do.
+    """
+    settings = settings_of(source)
+    check_files(settings)
+    return create_application(settings)
+
+
+def check_files(settings: Settings) -> None:
+    """Try the files that the settings name. :raises Invalid: one of them will not do; names it."""
+    for check in FILE_CHECKS.values():
+        check(settings)
+
+
+def _check_policy(settings: Settings) -> list[str]:
+    config = read_config(settings.source)
+    unknown = [f"There is no rule {name}." for name in check_policy(config)]
+    old = [f"{path} is JSON: YAML is expected." for path in policy_files(config) if path.suffix == ".json"]
+    return old + unknown
+
+
+def _check_protection(settings: Settings) -> list[str]:
+    config = read_config(settings.source)
+    check_policy(config)
+    read_protection(config, OsloPolicy(config))
+    return []
+
+
+def _check_pipeline(settings: Settings) -> list[str]:
+    if settings.auth_strategy != "paste":
+        return []
+    # Imported only when used, as the middleware itself.
+    from keystoneauth1.exceptions import ClientException
+
+    config = read_config(settings.source)
+    pipeline = read_pipeline(config, settings.source)
+    if not pipeline.by_keystone:
+        require_loopback(settings)
+    try:
+        _identity(settings, config, OsloPolicy(config))
+    except (cfg.Error, ClientException, ValueError) as error:
+        # The middleware has told its options by now: most often it is one of them, and has a place.
+        check_values(config, settings.source)
+        raise Invalid("keystone_authtoken", str(error)) from None
+    return [f"The filter {name} does nothing." for name in pipeline.without_effect]
+
+
+def _check_certificate(settings: Settings) -> list[str]:
+    if settings.cert_file:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                settings.cert_file, settings.key_file
+            )
+        except (OSError, ssl.SSLError) as error:
+            pair = f"{settings.cert_file}, {settings.key_file}"
+            raise Invalid("cert_file", f"{pair}: {error.strerror or error}") from None
+    return []
+
+
+def _check_image_schema(settings: Settings) -> list[str]:
+    read_known_properties(read_config(settings.source))
+    return []
+
+
+# Each tries a file that the settings name, returns what to warn of, and raises Invalid when it will not do.
+FILE_CHECKS: Mapping[str, Callable[[Settings], list[str]]] = {
+    "Policy": _check_policy,
+    "Property protection": _check_protection,
+    "Image schema": _check_image_schema,
+    "Pipeline": _check_pipeline,
+    "Certificate": _check_certificate,
+}
+
+
 def make_service(settings: Settings) -> Service:
     """The parts of the service, put together."""
-    logging.basicConfig(
-        level=logging.DEBUG if settings.debug else logging.INFO,
-        format="%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)s",
-        datefmt="%Y-%m-%d %H:%M:%S",
-    )
-    policy = OsloPolicy(read_config(settings.config_files))
+    set_up_logs(settings)
+    config = read_config(settings.source)
+    policy = OsloPolicy(config)
     catalog = Catalog(
         records=open_records(connect(settings.database_url)),
         policy=policy,
         limits=settings.limits,
         attributes=attribute_table(settings.disk_formats, settings.container_formats),
         clock=utc_now,
+        protection=read_protection(config, policy),
+        quotas=KeystoneLimits(config) if config.use_keystone_limits else None,
+        known=read_known_properties(config),
     )
     store = FilesystemStore(
-        "file", settings.image_folder, thin=settings.thin, file_mode=settings.image_file_mode
+        settings.store_id, settings.image_folder, thin=settings.thin, file_mode=settings.image_file_mode
     )
     transfer = Transfer(
         catalog=catalog,
@@ -74,12 +159,25 @@ def make_service(settings: Settings) -> Service:
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
     )
-    identity: Identity = (
-        NoIdentity()
-        if settings.auth_strategy == "noauth"
-        else BasicIdentity(UserFiles(settings.htpasswd), policy.is_admin)
+    return Service(
+        catalog,
+        transfer,
+        _identity(settings, config, policy),
+        settings.public_endpoint,
+        options=Options(settings.show_image_direct_url, settings.show_multiple_locations),
     )
-    return Service(catalog, transfer, identity, settings.public_endpoint)
+
+
+def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:
+    if settings.auth_strategy == "http_basic":
+        return BasicIdentity(UserFiles(settings.htpasswd), policy.is_admin)
+    if settings.auth_strategy == "paste" and read_pipeline(config, settings.source).by_keystone:
+        # Imported only when used: it takes a third of a second.
+        from glimpse.access.keystone import KeystoneIdentity
+
+        anonymous = config.allow_anonymous_access
+        return KeystoneIdentity(config, policy.is_admin, allow_anonymous=anonymous)
+    return NoIdentity()
 
 
 def utc_now() -> datetime:

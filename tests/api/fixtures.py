@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from glimpse.access.identity import Identity
 from glimpse.access.policy import OsloPolicy
-from glimpse.catalog.ports import Records
+from glimpse.catalog.ports import PropertyRules, Quotas, Records
 from glimpse.config.settings import Settings, read_config, read_settings
 from glimpse.records import open_records
 from glimpse.records.database import connect
@@ -34,6 +34,8 @@ class MakeWorld(Protocol):
         *,
         identity: Identity | None = None,
         store: Store | None = None,
+        protection: PropertyRules | None = None,
+        quotas: Quotas | None = None,
     ) -> World: ...
 
 
@@ -113,10 +115,21 @@ def make_world(
         *,
         identity: Identity | None = None,
         store: Store | None = None,
+        protection: PropertyRules | None = None,
+        quotas: Quotas | None = None,
     ) -> World:
         state = tmp_path / f"world-{len(worlds)}"
         settings = replace(options_of(options), state_dir=state, image_folder=state / "images")
-        made = World(loop, settings, policy, empty_records, identity=identity, store=store)
+        made = World(
+            loop,
+            settings,
+            policy,
+            empty_records,
+            identity=identity,
+            store=store,
+            protection=protection,
+            quotas=quotas,
+        )
         worlds.append(made)
         return made
 

@@ -25,6 +25,11 @@ from tests.api.world import (
 # Those who are refused most come first: what they leave untouched is for the next one.
 PERSONAS = {
     "nobody": NOBODY,
+    "roleless": "Persona rolf;project=a;roles=",
+    "service": "Persona nova;project=services;roles=service",
+    "passed on": "Persona rolf;project=a;roles=;service=admin,member,reader",
+    "system": "Persona sys;system=all;roles=admin,member,reader",
+    "domain": "Persona dom;domain=default;roles=admin,member,reader",
     "anonymous": ANONYMOUS,
     "drifter": DRIFTER,
     "stranger": CAROL,
@@ -52,6 +57,9 @@ DEEDS = {
     "answer": ("PUT", "/members/b", 403),
     "remove member": ("DELETE", "/members/b", 204),
 }
+# For them no rule about images holds, so that there are none.
+BLIND = {"roleless", "service", "passed on", "system", "domain"}
+LISTING = {"reader", "drifter"}
 READING = {"show", "list members", "show member"}
 SHARED_ONLY = {"list members", "show member", "add member", "answer", "remove member"}
 
@@ -82,7 +90,7 @@ def _expected(person: str, visibility: str, deed: str) -> int:
         "shared": ("owner", "reader", "member", "admin"),
         "private": ("owner", "reader", "admin"),
     }.get(visibility, ("owner", "reader", "member", "stranger", "drifter", "admin"))
-    if person not in sees:
+    if person not in sees or person in BLIND:
         return 404
     if deed == "show member" and visibility != "shared":
         return 404
@@ -134,6 +142,20 @@ def test_deed(world: World, visibility: str, deed: str) -> None:
             assert admin.data(before["id"]).content == b"0123456789"
         elif DEEDS[deed][0] != "GET":
             before = None
+
+
+@pytest.mark.parametrize("person", PERSONAS)
+def test_create_and_list(world: World, person: str) -> None:
+    client = world.client(PERSONAS[person])
+    denied = 401 if person == "nobody" else 403
+    writes = person in ("stranger", "member", "owner", "admin")
+    assert client.post("/v2/images", {}).status_code == (201 if writes else denied)
+    assert client.post("/v2/images", {"visibility": "public"}).status_code == (
+        201 if person == "admin" else denied
+    )
+    assert client.post("/v2/images", {"owner": "x"}).status_code == (201 if person == "admin" else denied)
+    lists = writes or person in LISTING
+    assert client.get("/v2/images").status_code == (200 if lists else denied)
 
 
 @pytest.mark.parametrize("deed", ["rename", "delete", "deactivate", "tag", "untag"])

@@ -22,7 +22,7 @@ from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
 from glimpse.catalog.catalog import Catalog
-from glimpse.catalog.ports import Records
+from glimpse.catalog.ports import PropertyRules, Quotas, Records
 from glimpse.catalog.worker import Worker
 from glimpse.config.settings import Settings
 from glimpse.domain.attributes import attribute_table
@@ -52,15 +52,16 @@ NOBODY = ""
 
 
 class Personas:
-    """Believes everybody: `Persona <user>;project=<project>;roles=<role>,<role>`."""
+    """Believes everybody: `Persona <user>;project=<project>;roles=<role>,<role>;system=all;domain=<id>`."""
 
     challenge = 'Persona realm="tests"'
 
     def __init__(self) -> None:
         self.revoked = False
 
-    async def caller(self, authorization: str) -> Caller:
+    async def caller(self, method: str, path: str, headers: Mapping[str, str]) -> Caller:
         """The caller as the header describes them."""
+        authorization = headers.get("authorization", "")
         scheme, _, description = authorization.partition(" ")
         if scheme != "Persona" or self.revoked:
             raise Unauthenticated
@@ -71,8 +72,11 @@ class Personas:
             user_id=user or None,
             project_id=known.get("project"),
             roles=roles,
-            is_admin="admin" in roles,
+            is_admin="admin" in roles and "project" in known,
             read_only="readonly" in known,
+            service_roles=frozenset(known.get("service", "").split(",")) - {""},
+            system_scope=known.get("system"),
+            domain_id=known.get("domain"),
         )
 
 
@@ -121,9 +125,12 @@ class World:
         *,
         identity: Identity | None = None,
         store: Store | None = None,
+        protection: PropertyRules | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         self.loop = loop
         self.settings = settings
+        self.protection, self.quotas = protection, quotas
         self.clock = Clock()
         # By how many seconds the leases' clock is ahead.
         self.later = 0.0
@@ -147,6 +154,8 @@ class World:
             limits=self.settings.limits,
             attributes=attribute_table(self.settings.disk_formats, self.settings.container_formats),
             clock=self.clock,
+            protection=self.protection,
+            quotas=self.quotas,
         )
         transfer = Transfer(
             catalog=catalog,

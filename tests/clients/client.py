@@ -36,14 +36,26 @@ class Clients:
         """Run one function of one of `programs/`; it must succeed."""
         self.run(["python", str(PROGRAMS / f"{name}.py"), case, *arguments], {})
 
+    def refused(self, command: list[str], variables: Mapping[str, str]) -> str:
+        """What a command complains about; it must fail."""
+        done = self._start(command, variables, self.home)
+        assert done.returncode != 0, f"{' '.join(command)} succeeded:\n{done.stdout}"
+        return done.stdout + done.stderr
+
     def shell(self, script: str, home: Path | None = None) -> str:
         """What a script says that somebody pastes into a shell; every line must succeed."""
         return self.run(["bash", "-euc", script], {}, home)
 
     def run(self, command: list[str], variables: Mapping[str, str], home: Path | None = None) -> str:
         """What a command says; it must succeed. It starts in `home`."""
-        place = home or self.home
-        done = subprocess.run(
+        done = self._start(command, variables, home or self.home)
+        assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _start(
+        self, command: list[str], variables: Mapping[str, str], place: Path
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             command,
             cwd=place,
             env=self._environment(variables),
@@ -52,8 +64,6 @@ class Clients:
             text=True,
             timeout=DEADLINE_SECONDS,
         )
-        assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         # Nothing of the developer's own cloud may take part.

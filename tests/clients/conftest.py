@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.clients.client import Clients
-from tests.clients.environment import PACKAGES, RegistryUnreachable, prepare
+from tests.clients.environment import CLIENTS, RegistryUnreachable, prepare
+from tests.clients.keystone import Keystone, find_keystone
+from tests.clients.operated import in_the_catalog
+from tests.clients.process import Running
 from tests.server import Server, running
 
 MEBIBYTE = 1024 * 1024
@@ -19,9 +22,9 @@ MEBIBYTE = 1024 * 1024
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
     """The clients from PyPI."""
     try:
-        folder = prepare()
+        folder = prepare(CLIENTS)
     except RegistryUnreachable as error:
-        pytest.skip(f"{', '.join(PACKAGES)} cannot be installed: {error}")
+        pytest.skip(f"{', '.join(CLIENTS.packages)} cannot be installed: {error}")
     return Clients(folder, tmp_path_factory.mktemp("home"))
 
 
@@ -46,3 +49,19 @@ def qcow2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     disk = folder / "disk.qcow2"
     subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk], check=True)
     return disk
+
+
+@pytest.fixture(scope="session")
+def keystone() -> Keystone:
+    """A real Keystone."""
+    found = find_keystone()
+    if found is None:
+        pytest.skip("Keystone is not running; start it with: make services")
+    return found
+
+
+@pytest.fixture(scope="module")
+def keystone_server(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Our `glance-api` behind Keystone, where its catalog says that the image service is."""
+    with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), {}) as started:
+        yield started

@@ -1,6 +1,6 @@
-"""The environment of the public clients: unmodified, at exact versions, apart from the service's own.
+"""Environments of public programs: unmodified, at exact versions, apart from the service's own.
 
-It rests in `.cache/clients` of the checkout, and is made again when `constraints.txt` has changed.
+Each rests below `.cache` of the checkout, and is made again when its constraints have changed.
 """
 
 import fcntl
@@ -8,47 +8,63 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("python-openstackclient", "openstacksdk", "python-glanceclient")
-
-FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "clients"
-CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 # What pip says when the fault is on the way to the registry and not in what it was asked for.
 _NO_WAY = ("Retrying (Retry(", "Could not fetch URL", "ConnectionError", "Connection refused", "Network is")
 
 
 class RegistryUnreachable(Exception):
-    """The clients cannot be installed now."""
+    """The packages cannot be installed now."""
 
 
-def prepare() -> Path:
-    """The folder of the clients' programs. :raises RegistryUnreachable: they are not here and cannot come."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
+@dataclass(frozen=True)
+class Environment:
+    """Packages at the versions of a constraints file, in the folder `name` of the cache."""
+
+    name: str
+    packages: tuple[str, ...]
+    constraints: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it rests."""
+        return CHECKOUT / ".cache" / self.name
+
+
+CLIENTS = Environment(
+    "clients",
+    ("python-openstackclient", "openstacksdk", "python-glanceclient"),
+    Path(__file__).with_name("constraints.txt"),
+)
+TEMPEST = Environment("tempest", ("tempest",), Path(__file__).with_name("tempest-constraints.txt"))
+
+
+def prepare(environment: Environment) -> Path:
+    """The folder of its programs. :raises RegistryUnreachable: they are not here and cannot come."""
+    folder = environment.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = FOLDER / "installed.txt"
-        wanted = f"{' '.join(PACKAGES)}\n{CONSTRAINTS.read_text()}"
+        stamp = folder / "installed.txt"
+        wanted = f"{' '.join(environment.packages)}\n{environment.constraints.read_text()}"
         if not stamp.exists() or stamp.read_text() != wanted:
             stamp.unlink(missing_ok=True)
-            _install()
+            _install(environment)
             stamp.write_text(wanted)
-    return FOLDER / "environment" / "bin"
+    return folder / "environment" / "bin"
 
 
-def _install() -> None:
-    environment = FOLDER / "environment"
-    shutil.rmtree(environment, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    command: list[str | Path] = [
-        environment / "bin" / "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--quiet",
-    ]
+def _install(environment: Environment) -> None:
+    place = environment.folder / "environment"
+    shutil.rmtree(place, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    command: list[str | Path] = [place / "bin" / "pip", "install", "--disable-pip-version-check", "--quiet"]
     done = subprocess.run(
-        [*command, "--retries", "1", "-c", CONSTRAINTS, *PACKAGES],
+        [*command, "--retries", "1", "-c", environment.constraints, *environment.packages],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PIP_NO_INPUT": "1"},
@@ -58,8 +74,4 @@ def _install() -> None:
     for line in done.stderr.splitlines():
         if any(sign in line for sign in _NO_WAY):
             raise RegistryUnreachable(line)
-    raise AssertionError(f"the clients cannot be installed:\n{done.stderr}")
-
-
-if __name__ == "__main__":
-    prepare()
+    raise AssertionError(f"{', '.join(environment.packages)} cannot be installed:\n{done.stderr}")

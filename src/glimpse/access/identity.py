@@ -1,4 +1,4 @@
-"""Who is calling: the port that the API asks, and its two implementations for a service without Keystone."""
+"""Who is calling: the port that the API asks, and its two implementations without Keystone."""
 
 import asyncio
 import base64
@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import bcrypt
@@ -34,8 +34,8 @@ class Identity(Protocol):
     # What a client is told to send, as the value of WWW-Authenticate; empty: nothing.
     challenge: str
 
-    async def caller(self, authorization: str) -> Caller:
-        """The caller who sent this `Authorization` header ("" if there was none).
+    async def caller(self, method: str, path: str, headers: Mapping[str, str]) -> Caller:
+        """The caller who sent this request; `headers` finds names in any letters.
 
         :raises Unauthenticated: no or wrong credentials.
         :raises TooManyAttempts: too many credentials are waiting to be checked.
@@ -51,9 +51,9 @@ class NoIdentity:
         roles = frozenset({"admin", "member", "reader"})
         self._caller = Caller(user_id="anonymous", project_id=project, roles=roles, is_admin=True)
 
-    async def caller(self, authorization: str) -> Caller:
+    async def caller(self, method: str, path: str, headers: Mapping[str, str]) -> Caller:
         """The administrator, whoever it is."""
-        del authorization
+        del method, path, headers
         return self._caller
 
 
@@ -82,8 +82,10 @@ class BasicIdentity:
         self._waiting = 0
         self._turn = asyncio.Semaphore(1)
 
-    async def caller(self, authorization: str) -> Caller:
+    async def caller(self, method: str, path: str, headers: Mapping[str, str]) -> Caller:
         """See `Identity.caller`."""
+        del method, path
+        authorization = headers.get("authorization", "")
         key = hashlib.blake2b(authorization.encode(), key=self._salt).digest()
         known = self._known.get(key)
         if known is not None:

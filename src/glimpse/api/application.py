@@ -15,11 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glimpse.api.openapi import openapi_document, reading_page
 from glimpse.api.operations import Resource
-from glimpse.api.problems import preferred, problem
-from glimpse.api.requests import MAX_REQUEST_ID, base_url, request_id
+from glimpse.api.problems import answer, preferred, problem
+from glimpse.api.requests import CALLER, MAX_REQUEST_ID, REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import canonical_path, versions
+from glimpse.domain.errors import GlimpseError, Unauthenticated
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def _resources(service: Service) -> list[Route]:
 
 
 class Front:
-    """What every request passes first: its id, the version it asks for, and a net for what is unforeseen."""
+    """What every request passes first: its id, the version that it means, who calls; and a net below all."""
 
     def __init__(self, application: ASGIApp, service: Service) -> None:
         self._application = application
@@ -68,6 +69,7 @@ class Front:
             refusal = problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text, headers.get("accept", ""))
             await refusal(scope, receive, send)
             return
+        scope[REQUEST_ID] = name
         sender = _Sender(send, name)
         try:
             await self._route(scope, headers, receive, sender)
@@ -75,8 +77,8 @@ class Front:
             LOG.exception("request %s failed", name)
             if not sender.started:
                 text = "The service failed to answer this request."
-                answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, text, headers.get("accept", ""))
-                await answer(scope, receive, sender)
+                response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, text, headers.get("accept", ""))
+                await response(scope, receive, sender)
             else:
                 raise
 
@@ -85,22 +87,41 @@ class Front:
         if path in ("/healthcheck", "/openapi.json", "/docs"):
             await self._application(scope, receive, send)
             return
-        answer: Response | None = None
-        request = Request(scope)
         canonical = canonical_path(path, headers.get("accept", ""))
-        if path in ("/versions", "/versions/"):
-            answer = versions(request, self._service.public_endpoint, HTTPStatus.OK)
-        elif canonical is None:
-            answer = versions(request, self._service.public_endpoint, HTTPStatus.MULTIPLE_CHOICES)
-        elif canonical == "/v2":
-            answer = RedirectResponse(
-                f"{base_url(request, self._service.public_endpoint)}{path}/", HTTPStatus.FOUND
-            )
-        if answer is not None:
-            await answer(scope, receive, send)
+        response = self._negotiated(Request(scope), path, canonical)
+        if response is None:
+            response = await self._authenticate(scope, headers, str(canonical))
+        if response is None and canonical == "/v2":
+            base = base_url(Request(scope), self._service.public_endpoint)
+            response = RedirectResponse(f"{base}{path}/", HTTPStatus.FOUND)
+        if response is not None:
+            await response(scope, receive, send)
             return
         scope["path"] = canonical
         await self._application(scope, receive, send)
+
+    def _negotiated(self, request: Request, path: str, canonical: str | None) -> Response | None:
+        """The answer to a request that means no version of the API, or no path in it."""
+        endpoint = self._service.public_endpoint
+        if path in ("/versions", "/versions/"):
+            return versions(request, endpoint, HTTPStatus.OK)
+        if canonical is None:
+            return versions(request, endpoint, HTTPStatus.MULTIPLE_CHOICES)
+        return None
+
+    async def _authenticate(self, scope: Scope, headers: Headers, path: str) -> Response | None:
+        """Find out who calls, before anything else about the request is judged; a refusal if it is nobody."""
+        try:
+            scope[CALLER] = await self._service.identity.caller(scope["method"], path, headers)
+        except GlimpseError as error:
+            return self._refusal(error, headers)
+        return None
+
+    def _refusal(self, error: GlimpseError, headers: Headers) -> Response:
+        response = answer(error, headers.get("accept", ""))
+        if isinstance(error, Unauthenticated) and self._service.identity.challenge:
+            response.headers["WWW-Authenticate"] = self._service.identity.challenge
+        return response
 
 
 class _Sender:

@@ -8,7 +8,8 @@ from typing import Any
 
 from glimpse import __version__
 from glimpse.api.operations import PATCH_TYPES, Body, Operation
-from glimpse.api.v2.schemas import image_schema, member_schema
+from glimpse.api.v2.metadef_openapi import components as metadef_components
+from glimpse.api.v2.schemas import image_schema, member_schema, task_schema
 from glimpse.domain.attributes import Attribute
 
 # Every operation may answer these.
@@ -120,7 +121,10 @@ def _schemas(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
         "Images": _list_schema("images", "Image"),
         "Member": member,
         "Members": _list_schema("members", "Member"),
+        "Task": {"type": "object", "properties": task_schema()["properties"]},
+        "Tasks": _list_schema("tasks", "Task"),
         "Schema": {"type": "object"},
+        **metadef_components(),
         "Patch": _patch_schema({"op": {"enum": ["add", "replace", "remove"]}, "path": {"type": "string"}}),
         "OlderPatch": _patch_schema({name: {"type": "string"} for name in ("add", "replace", "remove")}),
     }

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from glimpse.api.problems import answer, problem
 from glimpse.api.requests import read_call, read_json, refuse_body
 from glimpse.api.service import Call, Service
-from glimpse.domain.errors import GlimpseError, Unauthenticated
+from glimpse.domain.errors import GlimpseError
 
 RecordHandler = Callable[[Service, Call], Response]
 DataHandler = Callable[[Service, Call, Request], Awaitable[Response]]
@@ -79,14 +79,10 @@ class Resource:
         try:
             return await _perform(self._service, operation, request)
         except GlimpseError as error:
-            response = answer(error, accept)
-            if isinstance(error, Unauthenticated) and self._service.identity.challenge:
-                response.headers["WWW-Authenticate"] = self._service.identity.challenge
-            return response
+            return answer(error, accept)
 
 
 async def _perform(service: Service, operation: Operation, request: Request) -> Response:
-    caller = await service.identity.caller(request.headers.get("authorization", ""))
     body: object = None
     match operation.body:
         case Body.NONE:
@@ -98,7 +94,7 @@ async def _perform(service: Service, operation: Operation, request: Request) -> 
             if media not in PATCH_TYPES:
                 return _unknown_patch(request)
             body = (media, await read_json(request))
-    call = read_call(request, caller, body, service.public_endpoint)
+    call = read_call(request, body, service.public_endpoint)
     if operation.data_handler is not None:
         return await operation.data_handler(service, call, request)
     assert operation.handler is not None  # noqa: S101 - one of the two is given, see `Operation`

@@ -18,6 +18,7 @@ STATUS: Mapping[type[errors.GlimpseError], HTTPStatus] = {
     errors.ReadOnly: HTTPStatus.FORBIDDEN,
     errors.Reserved: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.NotEnabled: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Duplicate: HTTPStatus.CONFLICT,
     errors.StoreObjectInUse: HTTPStatus.CONFLICT,

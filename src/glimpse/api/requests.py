@@ -10,8 +10,11 @@ import orjson
 from starlette.requests import Request
 
 from glimpse.api.service import Call
-from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Invalid, LimitExceeded, SizeMismatch
+
+# Where the scope of a request keeps what was found out before it was routed.
+CALLER = "glimpse.caller"
+REQUEST_ID = "glimpse.request_id"
 
 # The largest document a client may send: 128 properties of 64 KiB would be 8 MiB.
 MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
@@ -29,15 +32,16 @@ def request_id(given: str | None) -> str | None:
     return given if given.startswith("req-") else f"req-{given}"
 
 
-def read_call(request: Request, caller: Caller, body: object, public_endpoint: str | None) -> Call:
-    """The request as handlers see it."""
+def read_call(request: Request, body: object, public_endpoint: str | None) -> Call:
+    """The request as handlers see it. Who calls, and the request's id, are in its scope already."""
     return Call(
-        caller=caller,
+        caller=request.scope[CALLER],
         path=request.path_params,
         query=read_query(request),
         headers=request.headers,
         base_url=base_url(request, public_endpoint),
         body=body,
+        request_id=request.scope[REQUEST_ID],
     )
 
 

@@ -11,6 +11,14 @@ from glimpse.transfer.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator decided about the API, by the names of the options."""
+
+    show_image_direct_url: bool = False
+    show_multiple_locations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """The first argument of every handler."""
 
@@ -19,13 +27,15 @@ class Service:
     identity: Identity
     public_endpoint: str | None = None
     import_methods: tuple[str, ...] = ()
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, ready to be answered: who asks, the variables of the path, the query in order, the body.
 
-    `body` is the parsed JSON document where the operation takes one, else None.
+    `body` is the parsed JSON document where the operation takes one, else None. `request_id` is the name
+    under which the request is known to the client and in the log.
     """
 
     caller: Caller
@@ -34,3 +44,4 @@ class Call:
     headers: Mapping[str, str]
     base_url: str
     body: Any = None
+    request_id: str = ""

@@ -1,19 +1,23 @@
 """What every verb needs, and the questions that most verbs ask first."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from glimpse.catalog.ports import Policy, Records
+from glimpse.catalog.ports import Policy, PropertyRules, Quotas, Records
 from glimpse.domain.attributes import Attribute
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, LimitExceeded, NotFound
 from glimpse.domain.image import Image, Visibility
+from glimpse.domain.properties import NOTHING_KNOWN, KnownProperties
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Local limits, by the names of their options. Negative counts and a quota of None mean no limit."""
+    """Local limits, by the names of their options. Negative counts and a quota of None mean no limit.
+
+    `task_time_to_live` is hours.
+    """
 
     image_size_cap: int = 2**40
     user_storage_quota: int | None = None
@@ -23,17 +27,24 @@ class Limits:
     image_location_quota: int = 10
     limit_param_default: int = 25
     api_limit_max: int = 1000
+    task_time_to_live: int = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The first argument of every verb: records, rules, limits and the time."""
+    """The first argument of every verb: records, rules, limits and the time.
+
+    Without `protection` all properties are open; without `quotas` the local storage quota counts.
+    """
 
     records: Records
     policy: Policy
     limits: Limits
     attributes: Mapping[str, Attribute]
     clock: Callable[[], datetime]
+    protection: PropertyRules | None = None
+    quotas: Quotas | None = None
+    known: KnownProperties = NOTHING_KNOWN
 
 
 def policy_target(image: Image) -> dict[str, object]:
@@ -73,29 +84,65 @@ def is_visible(image: Image, caller: Caller) -> bool:
     return shared or image.owner == caller.project_id
 
 
-def find_image(catalog: Catalog, caller: Caller, image_id: str) -> Image:
-    """The image, if the caller may see it.
+def find_image(catalog: Catalog, caller: Caller, image_id: str, rule: str = "get_image") -> Image:
+    """The image, if `rule` lets the caller do with it what the rule is about.
 
     :raises NotFound: there is none, or not for this caller.
+    :raises Forbidden: the caller may see it, but the rule denies.
     """
     image = catalog.records.images.get(image_id, caller.project_id)
-    if not is_visible(image, caller) or not catalog.policy.allows("get_image", caller, policy_target(image)):
+    if not is_visible(image, caller):
         raise NotFound("image", image_id)
+    require(catalog, caller, rule, image)
     return image
 
 
 def require(catalog: Catalog, caller: Caller, rule: str, image: Image) -> None:
-    """Check a rule about an image that the caller can see.
+    """Check a rule about an image.
 
-    :raises Forbidden: the rule, or an anonymous caller's right to change nothing, forbids it.
+    :raises Forbidden: the rule denies. :raises NotFound: and so does the one about seeing the image.
     """
-    require_rule(catalog, caller, rule, policy_target(image))
+    target = policy_target(image)
+    allows = catalog.policy.allows
+    if allows(rule, caller, target):
+        return
+    if rule == "get_image" or not allows("get_image", caller, target):
+        raise NotFound("image", image.id)
+    raise _denied(rule)
 
 
 def require_rule(catalog: Catalog, caller: Caller, rule: str, target: Mapping[str, object]) -> None:
     """Check a rule. :raises Forbidden: it denies."""
     if not catalog.policy.allows(rule, caller, target):
-        raise Forbidden(f"You are not authorized to complete {rule} action.")
+        raise _denied(rule)
+
+
+def _denied(rule: str) -> Forbidden:
+    return Forbidden(f"You are not authorized to complete {rule} action.")
+
+
+def may(catalog: Catalog, caller: Caller, operation: str, name: str) -> bool:
+    """Whether the caller may `create`, `read`, `update` or `delete` the custom property of this name."""
+    return catalog.protection is None or catalog.protection.allows(operation, name, caller)
+
+
+def seen_by(catalog: Catalog, caller: Caller) -> Callable[[Image], Image]:
+    """What leaves of an image what the caller may see: all but the properties that they may not read.
+
+    For answers alone: what is stored is always compared with the whole image, or a property that its editor
+    cannot see would be lost.
+    """
+    if catalog.protection is None:
+        return lambda image: image
+    readable: dict[str, bool] = {}
+
+    def seen(image: Image) -> Image:
+        for name in image.properties.keys() - readable.keys():
+            readable[name] = may(catalog, caller, "read", name)
+        shown = {name: value for name, value in image.properties.items() if readable[name]}
+        return image if len(shown) == len(image.properties) else replace(image, properties=shown)
+
+    return seen
 
 
 def require_writer(caller: Caller) -> None:

@@ -7,17 +7,17 @@ the image as it shall be, which raises when the image's present state forbids th
 from collections.abc import Callable
 from dataclasses import replace
 
-from glimpse.catalog.catalog import Catalog, policy_target, require_visibility
+from glimpse.catalog.catalog import Catalog, may, policy_target, require_visibility
 from glimpse.domain.attributes import (
     check_attribute,
-    check_property,
     check_property_name,
     check_tags,
     check_writable,
 )
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import Conflict, Forbidden
+from glimpse.domain.errors import Conflict, Forbidden, Reserved
 from glimpse.domain.image import Image, Visibility
+from glimpse.domain.properties import check_custom
 from glimpse.domain.status import FORMATS_OPEN
 
 Change = Callable[[Image], Image]
@@ -33,7 +33,8 @@ def setting(
     """
     attribute = catalog.attributes.get(name)
     if attribute is None:
-        return _setting_property(name, check_property(name, value), new, existing)
+        text = check_custom(catalog.known, name, value)
+        return _setting_property(catalog, caller, name, text, new, existing)
     check_writable(catalog.attributes, name)
     if name == "id":
         raise Forbidden("Attribute 'id' is read-only.")
@@ -62,18 +63,26 @@ def _setting_attribute(catalog: Catalog, caller: Caller, name: str, value: objec
     return change
 
 
-def _setting_property(name: str, value: str, new: bool, existing: bool) -> Change:
+def _setting_property(
+    catalog: Catalog, caller: Caller, name: str, value: str | None, new: bool, existing: bool
+) -> Change:
     def change(image: Image) -> Image:
-        if new and name in image.properties:
+        stored, readable = name in image.properties, may(catalog, caller, "read", name)
+        if new and stored and readable:
             raise Conflict(f"Property {name} already present.")
-        if existing and name not in image.properties:
+        if existing and not (stored and readable):
             raise Conflict(f"Property {name} does not exist.")
+        # What the caller cannot see they must not overwrite unknowingly.
+        if stored and not (readable and may(catalog, caller, "update", name)):
+            raise Forbidden(f"Property {name} is protected.")
+        if not stored and not may(catalog, caller, "create", name):
+            raise Reserved(name)
         return replace(image, properties={**image.properties, name: value})
 
     return change
 
 
-def removing(catalog: Catalog, name: str) -> Change:
+def removing(catalog: Catalog, caller: Caller, name: str) -> Change:
     """Remove a custom property.
 
     :raises Forbidden: a base attribute cannot be removed.
@@ -84,8 +93,10 @@ def removing(catalog: Catalog, name: str) -> Change:
     check_property_name(name)
 
     def change(image: Image) -> Image:
-        if name not in image.properties:
+        if name not in image.properties or not may(catalog, caller, "read", name):
             raise Conflict(f"Property {name} does not exist.")
+        if not may(catalog, caller, "delete", name):
+            raise Forbidden(f"Property {name} is protected.")
         return replace(image, properties={k: v for k, v in image.properties.items() if k != name})
 
     return change

@@ -9,16 +9,18 @@ from glimpse.catalog.catalog import (
     check_count,
     find_image,
     is_visible,
+    may,
     policy_target,
-    require,
     require_rule,
     require_visibility,
     require_writer,
+    seen_by,
 )
 from glimpse.catalog.ports import Intent, PageQuery, Viewer
+from glimpse.catalog.quotas import allowance
 from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import Forbidden, Invalid, NotFound
+from glimpse.domain.errors import Forbidden, Invalid, NotFound, Reserved
 from glimpse.domain.image import Image, Visibility, difference
 from glimpse.domain.status import ImageStatus, sources_of
 
@@ -28,7 +30,7 @@ class Draft:
     """An image as the client wants it: base attributes, checked one by one, and the rest."""
 
     attributes: Mapping[str, object] = field(default_factory=dict)
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str | None] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
 
 
@@ -36,7 +38,8 @@ def create(catalog: Catalog, caller: Caller, draft: Draft) -> Image:
     """Register an image without data.
 
     :raises Forbidden: policy, or an owner that is not the caller's project.
-    :raises LimitExceeded: too many properties or tags.
+    :raises Reserved: a property that the caller may not create.
+    :raises LimitExceeded: too many properties or tags, or too many images of the project.
     :raises Duplicate: the id is taken.
     """
     require_writer(caller)
@@ -47,11 +50,14 @@ def create(catalog: Catalog, caller: Caller, draft: Draft) -> Image:
     target = {"project_id": caller.project_id, "owner": owner, "visibility": visibility.value}
     require_rule(catalog, caller, "add_image", target)
     require_visibility(catalog, caller, visibility, target)
+    for name in draft.properties:
+        if not may(catalog, caller, "create", name):
+            raise Reserved(name)
     check_count("image_property_quota", catalog.limits.image_property_quota, len(draft.properties))
     check_count("image_tag_quota", catalog.limits.image_tag_quota, len(draft.tags))
     image = _from_draft(catalog, draft, owner, visibility)
-    catalog.records.images.create(image)
-    return image
+    catalog.records.images.create(image, allowance(catalog, caller))
+    return seen_by(catalog, caller)(image)
 
 
 def _from_draft(catalog: Catalog, draft: Draft, owner: object, visibility: Visibility) -> Image:
@@ -74,7 +80,7 @@ def _from_draft(catalog: Catalog, draft: Draft, owner: object, visibility: Visib
 
 def show(catalog: Catalog, caller: Caller, image_id: str) -> Image:
     """:raises NotFound: no such image for this caller."""
-    return find_image(catalog, caller, image_id)
+    return seen_by(catalog, caller)(find_image(catalog, caller, image_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +94,17 @@ class Page:
 def page(catalog: Catalog, caller: Caller, query: PageQuery) -> Page:
     """One page of the images that the caller may see. Policy may leave fewer than the page could hold.
 
+    A filter on a property that the caller may not read finds nothing.
+
     :raises Forbidden: policy `get_images`.
     """
     require_rule(catalog, caller, "get_images", {"project_id": caller.project_id or ""})
-    if query.limit == 0:
+    if query.limit == 0 or not all(may(catalog, caller, "read", name) for name, _ in query.properties):
         return Page([])
     images = catalog.records.images.page(query, Viewer(caller.project_id, caller.is_admin))
     allows = catalog.policy.allows
-    shown = [image for image in images if allows("get_image", caller, policy_target(image))]
+    seen = seen_by(catalog, caller)
+    shown = [seen(image) for image in images if allows("get_image", caller, policy_target(image))]
     more = shown and len(images) == query.limit
     return Page(shown, images[-1].id if more else None)
 
@@ -125,16 +134,16 @@ def edit(
     :raises LimitExceeded: more properties or tags than allowed.
     :raises Conflict: the status changed meanwhile.
     """
-    before = find_image(catalog, caller, image_id)
+    before = find_image(catalog, caller, image_id, "modify_image" if changes else "get_image")
+    seen = seen_by(catalog, caller)
     if not changes:
-        return before
+        return seen(before)
     require_writer(caller)
-    require(catalog, caller, "modify_image", before)
     after = before
     for change in changes:
         after = change(after)
     _check_quotas(catalog, before, after)
-    return _save(catalog, before, after)
+    return seen(_save(catalog, before, after))
 
 
 def _check_quotas(catalog: Catalog, before: Image, after: Image) -> None:
@@ -177,9 +186,8 @@ def delete(catalog: Catalog, worker: Worker, caller: Caller, image_id: str) -> l
     :raises NotFound: no such image for this caller.
     :raises Forbidden: policy, or the image is protected (for administrators too).
     """
-    image = find_image(catalog, caller, image_id)
+    image = find_image(catalog, caller, image_id, "delete_image")
     require_writer(caller)
-    require(catalog, caller, "delete_image", image)
     if image.protected:
         raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
     return catalog.records.images.delete(
@@ -201,9 +209,8 @@ def _switch(
     catalog: Catalog, caller: Caller, image_id: str, rule: str, source: ImageStatus, target: ImageStatus
 ) -> None:
     """:raises Forbidden: policy, or the image is in neither status. :raises NotFound: no such image."""
-    image = find_image(catalog, caller, image_id)
+    image = find_image(catalog, caller, image_id, rule)
     require_writer(caller)
-    require(catalog, caller, rule, image)
     if image.status is target:
         return
     if image.status is not source:

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from glimpse.catalog.metadef_ports import MetadefRecords
+from glimpse.catalog.task_ports import TaskRecords
 from glimpse.domain.caller import Caller
 from glimpse.domain.image import (
     Digests,
@@ -81,13 +83,31 @@ class PageQuery:
     marker: Image | None = None
 
 
+class Resource(StrEnum):
+    """What a project has only so much of, by upstream's names: sizes count in MiB."""
+
+    SIZE_TOTAL = "image_size_total"
+    STAGE_TOTAL = "image_stage_total"
+    COUNT_TOTAL = "image_count_total"
+    COUNT_UPLOADING = "image_count_uploading"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The most that a project may have of each resource; negative: any amount; not named here: nothing."""
+
+    project_id: str
+    limits: Mapping[Resource, int]
+
+
 class ImageRecords(Protocol):
     """Images with their properties, tags and locations."""
 
-    def create(self, image: Image) -> None:
+    def create(self, image: Image, allowance: Allowance | None = None) -> None:
         """Insert `image` with its properties and tags (no locations).
 
         :raises Duplicate: the id is taken, also by an image that was deleted.
+        :raises LimitExceeded: it is one image more than the allowance (None: no limit).
         """
 
     def get(self, image_id: str, project_id: str | None, *, deleted: bool = False) -> Image:
@@ -140,6 +160,9 @@ class ImageRecords(Protocol):
 
         Killed, deleted and pending_delete images do not count; running writes count by their reservation.
         """
+
+    def totals(self, project_id: str) -> Mapping[Resource, int]:
+        """What a project has of each resource; sizes in bytes."""
 
 
 class MemberRecords(Protocol):
@@ -208,24 +231,33 @@ class WrittenData:
 class IntentRecords(Protocol):
     """Write intents and their leases: what makes sure that nothing stays half done."""
 
-    def begin_write(self, intent: Intent, quota: int | None, now: datetime) -> None:
+    def begin_write(
+        self, intent: Intent, quota: int | None, now: datetime, allowance: Allowance | None = None
+    ) -> None:
         """Move the image from queued to saving and note the intent, in one transaction.
 
-        `quota` is the most bytes that `intent.project_id` may store, reservations included (None: no limit).
+        `quota` is the most bytes that `intent.project_id` may store, reservations included (None: no limit);
+        `allowance` the most that it may have in bytes and running uploads.
 
         :raises Conflict: the image is not queued.
         :raises NotFound: the image is gone.
-        :raises LimitExceeded: the reservation does not fit the quota.
+        :raises LimitExceeded: the reservation does not fit the quota or the allowance.
         """
 
     def commit_write(
-        self, intent_id: str, worker: str, data: WrittenData, quota: int | None, now: datetime
+        self,
+        intent_id: str,
+        worker: str,
+        data: WrittenData,
+        quota: int | None,
+        now: datetime,
+        allowance: Allowance | None = None,
     ) -> None:
         """Publish the bytes: location, size, digests and `active`, in one transaction with the intent's end.
 
         :raises Conflict: the intent is no longer held by `worker` (its lease ran out).
         :raises Gone: the image is no longer in saving.
-        :raises LimitExceeded: the real size does not fit the quota.
+        :raises LimitExceeded: the real size does not fit the quota or the allowance.
         """
 
     def undo_write(self, intent_id: str, worker: str, now: datetime) -> bool:
@@ -255,6 +287,8 @@ class Records:
     images: ImageRecords
     members: MemberRecords
     intents: IntentRecords
+    metadefs: MetadefRecords
+    tasks: TaskRecords
 
 
 class Policy(Protocol):
@@ -262,3 +296,17 @@ class Policy(Protocol):
 
     def allows(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
         """Whether `caller` may do `rule` to `target`."""
+
+
+class PropertyRules(Protocol):
+    """The operator's protection of custom properties."""
+
+    def allows(self, operation: str, name: str, caller: Caller) -> bool:
+        """Whether `caller` may `create`, `read`, `update` or `delete` the property of this name."""
+
+
+class Quotas(Protocol):
+    """Limits of projects that are kept elsewhere (Keystone)."""
+
+    def of(self, project_id: str) -> Mapping[Resource, int]:
+        """The project's limits, as an `Allowance` has them. :raises Unavailable: they cannot be read."""

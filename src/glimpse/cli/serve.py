@@ -8,16 +8,21 @@ import secrets
 import shlex
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from glimpse.access.users import UserFiles
 from glimpse.api.protocol import ZeroCopyProtocol
-from glimpse.app import create_application
-from glimpse.config.settings import Settings
+from glimpse.app import check_files, create_application, create_application_from
+from glimpse.config.files import files_of
+from glimpse.config.logs import set_up_logs
+from glimpse.config.report import findings
+from glimpse.config.settings import Settings, read_config
 from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.records.schema import upgrade
 
@@ -29,32 +34,73 @@ BACKLOG = 4096
 # A drained worker may take this long to finish what it has begun, in seconds.
 DRAIN_SECONDS = 30
 
+# A worker that has not begun to answer after this time has failed to start.
+START_SECONDS = 60
+
+LOG = logging.getLogger(__name__)
+
 
 def serve_forever(settings: Settings) -> None:
-    """Serve until a signal ends it.
+    """Serve until a signal ends it, and say how to reach the service.
 
-    :raises Invalid: the state folder or the address cannot be used.
+    :raises Invalid: the state folder, the address or a file that the settings name cannot be used.
     :raises Unavailable: the database cannot be used.
     """
-    prepare_state(settings)
-    upgrade(settings.database_url)
+    _prepare(settings)
     password = create_administrator(settings)
-    _allow_many_connections()
-    config = _uvicorn_config(settings)
+    config = _uvicorn_config(settings, functools.partial(create_application, settings))
     listener = _bind(config, settings)
-    port = listener.getsockname()[1]
-    click.echo(greeting(settings, f"{settings.base_url.rsplit(':', 1)[0]}:{port}", password))
-    server = uvicorn.Server(config)
+    click.echo(greeting(settings, _url(settings, listener), password))
     if settings.workers == 1:
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
     else:
         Multiprocess(config, sockets=[listener]).run()
 
 
+def serve_supervised(settings: Settings) -> None:
+    """Serve until a signal ends it, with workers that read the settings anew at SIGHUP.
+
+    A worker that cannot start with them leaves the old ones in service.
+
+    :raises Invalid: the state folder, the address or a file that the settings name cannot be used.
+    :raises Unavailable: the database cannot be used.
+    """
+    _prepare(settings)
+    if create_administrator(settings):
+        LOG.info("an administrator was created, with the password in %s", password_file(settings))
+    config = _uvicorn_config(settings, functools.partial(create_application_from, settings.source))
+    listener = _bind(config, settings)
+    LOG.info("listening on %s, workers: %d", _url(settings, listener), settings.workers)
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def _prepare(settings: Settings) -> None:
+    set_up_logs(settings)
+    LOG.debug("configuration: %s", ", ".join(files_of(settings.source)))
+    for finding in findings(settings.source, read_config(settings.source)):
+        LOG.warning("%s", finding)
+    check_files(settings)
+    prepare_state(settings)
+    upgrade(settings.database_url)
+    _allow_many_connections()
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    return f"{settings.base_url.rsplit(':', 1)[0]}:{listener.getsockname()[1]}"
+
+
 def prepare_state(settings: Settings) -> None:
     """Make the folders that the service keeps. :raises Invalid: they cannot be made."""
-    make_folder("state_dir", settings.state_dir, 0o700)
+    if _keeps_state(settings):
+        make_folder("state_dir", settings.state_dir, 0o700)
     make_folder("filesystem_store_datadir", settings.image_folder, 0o750)
+
+
+def _keeps_state(settings: Settings) -> bool:
+    """Whether anything is in the state folder: a configuration of Glance's names other places for all."""
+    in_state = settings.database_url.startswith(f"sqlite:///{settings.state_dir}/")
+    users = settings.auth_strategy == "http_basic" and settings.htpasswd.is_relative_to(settings.state_dir)
+    return in_state or users or settings.image_folder.is_relative_to(settings.state_dir)
 
 
 def make_folder(option: str, path: Path, mode: int) -> None:
@@ -90,6 +136,8 @@ def password_file(settings: Settings) -> Path:
 def greeting(settings: Settings, url: str, password: str | None) -> str:
     """What a person reads when the service starts: where it is, and lines to paste."""
     lines = [f"Glimpse is listening on {url}   (state in {settings.state_dir})"]
+    if settings.auth_strategy == "paste":
+        return lines[0]
     if settings.auth_strategy == "noauth":
         lines += [
             "",
@@ -122,9 +170,9 @@ def greeting(settings: Settings, url: str, password: str | None) -> str:
     )
 
 
-def _uvicorn_config(settings: Settings) -> uvicorn.Config:
+def _uvicorn_config(settings: Settings, factory: Callable[[], ASGIApp]) -> uvicorn.Config:
     return uvicorn.Config(
-        functools.partial(create_application, settings),
+        factory,
         factory=True,
         host=settings.bind_host,
         port=settings.bind_port,
@@ -145,6 +193,7 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         ssl_keyfile=settings.key_file,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_worker_healthcheck=START_SECONDS,
     )
 
 

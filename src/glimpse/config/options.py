@@ -10,11 +10,14 @@ from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 DEFAULT = (
     cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address to listen on."),
     cfg.PortOpt("bind_port", default=9292, help="Port to listen on."),
-    cfg.IntOpt("workers", default=1, min=1, help="Processes that answer requests."),
+    cfg.IntOpt("workers", default=1, min=0, help="Processes that answer requests; 0: one."),
     cfg.StrOpt("cert_file", help="Certificate (PEM) with which to serve TLS."),
     cfg.StrOpt("key_file", help="Private key (PEM) of `cert_file`."),
     cfg.StrOpt("public_endpoint", help="Base URL in version links and Location headers."),
     cfg.BoolOpt("debug", default=False, help="Log more."),
+    cfg.StrOpt("log_file", help="File of the log. Default: the standard error output."),
+    cfg.StrOpt("log_dir", help="Folder of `log_file`; alone: of a file named like the program."),
+    cfg.BoolOpt("use_stderr", default=False, help="Log to the standard error output beside `log_file`."),
     cfg.StrOpt("hashing_algorithm", default="sha512", help="Algorithm of os_hash_value (a name of hashlib)."),
     cfg.IntOpt(
         "image_property_quota", default=128, help="Custom properties of an image; negative: any number."
@@ -29,10 +32,36 @@ DEFAULT = (
         regex=r"^[0-9]+(B|KB|MB|GB|TB)?$",
         help="Bytes that a project may store, with a binary unit (B, KB, MB, GB, TB); 0: any number.",
     ),
+    cfg.BoolOpt(
+        "use_keystone_limits",
+        default=False,
+        help="Limits of projects are those in Keystone, by [oslo_limit], instead of `user_storage_quota`.",
+    ),
     cfg.IntOpt(
         "limit_param_default", default=25, min=1, help="Images in a page when the client does not say."
     ),
     cfg.IntOpt("api_limit_max", default=1000, min=1, help="Most images in a page."),
+    cfg.BoolOpt(
+        "allow_anonymous_access", default=False, help="Let callers without a token read what is public."
+    ),
+    cfg.IntOpt(
+        "max_request_id_length", default=64, min=0, help="Longest request id taken from a client; 0: any."
+    ),
+    cfg.BoolOpt("show_image_direct_url", default=False, help="Show `direct_url`: where an image's data is."),
+    cfg.BoolOpt("show_multiple_locations", default=False, help="Show and edit all locations of an image."),
+    cfg.StrOpt("property_protection_file", help="Who may do what to which property: an INI file."),
+    cfg.StrOpt(
+        "property_protection_rule_format",
+        default="roles",
+        choices=[("roles", "roles by name"), ("policies", "rules of the policy")],
+        help="What the property protection file names.",
+    ),
+    cfg.StrOpt(
+        "metadata_source_path",
+        default="/etc/glance/metadefs/",
+        help="Folder of the metadata definitions that `glance-manage db load_metadefs` reads.",
+    ),
+    cfg.DictOpt("enabled_backends", help="Stores, as `id:type`. So far one, of the type `file`."),
 )
 
 DATABASE = (
@@ -41,20 +70,47 @@ DATABASE = (
     ),
 )
 
+PASTE = (
+    cfg.StrOpt("flavor", help="Which pipeline of the paste file: `keystone`, `keystone+caching`, ..."),
+    cfg.StrOpt("config_file", help="The paste file. Default: named like the last configuration file."),
+)
+
+STORES = (
+    cfg.ListOpt(
+        "stores", default=["file", "http"], help="Stores without `enabled_backends`: `file`, `http`."
+    ),
+    cfg.StrOpt(
+        "default_store", default="file", help="Where new images go without `enabled_backends`: `file`."
+    ),
+    cfg.StrOpt("default_backend", help="Which of `enabled_backends` new images go to."),
+)
+
+# Of the group [glance_store], or of the group named like the one of `enabled_backends`.
 STORE = (
     cfg.StrOpt(
         "filesystem_store_datadir", help="Folder of the images. Default: `images` in the state folder."
     ),
-    cfg.IntOpt("filesystem_store_file_perm", default=0, min=0, help="Permissions of image files; 0: 0640."),
+    cfg.MultiStrOpt("filesystem_store_datadirs", help="As `filesystem_store_datadir`; so far one folder."),
+    cfg.IntOpt(
+        "filesystem_store_file_perm", default=0, help="Permissions of image files, as in chmod; 0: 640."
+    ),
     cfg.BoolOpt(
         "filesystem_thin_provisioning", default=True, help="Keep holes instead of writing blocks of zeros."
     ),
 )
 
 IMAGE_FORMAT = (
-    cfg.ListOpt("disk_formats", default=list(DISK_FORMATS), help="Values allowed for disk_format."),
     cfg.ListOpt(
-        "container_formats", default=list(CONTAINER_FORMATS), help="Values allowed for container_format."
+        "disk_formats",
+        default=list(DISK_FORMATS),
+        deprecated_group="DEFAULT",
+        help="Values allowed for disk_format.",
+    ),
+    cfg.ListOpt(
+        "container_formats",
+        default=list(CONTAINER_FORMATS),
+        deprecated_group="DEFAULT",
+        help="Values allowed for container_format.",
     ),
     cfg.BoolOpt(
         "require_image_format_match", default=True, help="Refuse data that is not of the image's disk_format."
@@ -65,12 +121,12 @@ GLIMPSE = (
     cfg.StrOpt("state_dir", help="Folder of everything that the service keeps by default."),
     cfg.StrOpt(
         "auth_strategy",
-        default="http_basic",
         choices=[
+            ("paste", "the pipeline of the paste file: Keystone"),
             ("http_basic", "names and passwords from an htpasswd file"),
             ("noauth", "everybody is administrator"),
         ],
-        help="How callers are known.",
+        help="How callers are known. Default: `paste`; for `glimpse serve` without a `flavor`, `http_basic`.",
     ),
     cfg.BoolOpt(
         "allow_noauth_on_network",
@@ -91,7 +147,8 @@ GLIMPSE = (
 GROUPS = {
     "DEFAULT": DEFAULT,
     "database": DATABASE,
-    "glance_store": STORE,
+    "paste_deploy": PASTE,
+    "glance_store": STORES + STORE,
     "image_format": IMAGE_FORMAT,
     "glimpse": GLIMPSE,
 }
@@ -101,3 +158,10 @@ def register(config: cfg.ConfigOpts) -> None:
     """Make the options known to `config`."""
     for group, options in GROUPS.items():
         config.register_opts(options, group=None if group == "DEFAULT" else group)
+
+
+def registered(config: cfg.ConfigOpts) -> dict[str, set[str]]:
+    """The names of the options that are known to `config`, ours and those of libraries, by group."""
+    # Not told by their values: to read an option may fail.
+    groups = {name for name in config if name in config._groups}
+    return {name: set(config[name]) for name in groups} | {"DEFAULT": set(config) - groups}

@@ -1,27 +1,34 @@
 """Settings: the options as plain values, read once, that can be handed to another process."""
 
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
-from glimpse.config.options import register
+from glimpse.config.files import Source, entries, files_of
+from glimpse.config.options import STORE, register, registered
+from glimpse.config.places import read_store
 from glimpse.domain.errors import Invalid
 
 _UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 _LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|::1|localhost)\Z")
+
+# Where Glance's packages keep images.
+_GLANCE_STATE = Path("/var/lib/glance")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the composition root needs. Sizes are bytes, times seconds."""
 
-    config_files: tuple[str, ...]
+    source: Source
     state_dir: Path
     bind_host: str
     bind_port: int
@@ -30,10 +37,14 @@ class Settings:
     key_file: str | None
     public_endpoint: str | None
     debug: bool
+    log_file: Path | None
+    log_to_stderr: bool
     database_url: str
+    store_id: str
     image_folder: Path
     image_file_mode: int
     thin: bool
+    http_store: bool
     auth_strategy: str
     allow_noauth_on_network: bool
     htpasswd: Path
@@ -43,6 +54,9 @@ class Settings:
     require_format_match: bool
     hashing_algorithm: str
     lease_seconds: float
+    max_request_id_length: int
+    show_image_direct_url: bool
+    show_multiple_locations: bool
 
     @property
     def base_url(self) -> str:
@@ -52,21 +66,81 @@ class Settings:
         return f"{scheme}://{host}:{self.bind_port}"
 
 
-def default_state_dir() -> Path:
-    """`$GLIMPSE_STATE_DIR`, else where the XDG base directory specification keeps a user's data."""
+def default_state_dir(program: str = "glimpse") -> Path:
+    """Where Glance's packages keep theirs; for `glimpse`: `$GLIMPSE_STATE_DIR`, else where the XDG base
+    directory specification keeps a user's data.
+    """
+    if program != "glimpse":
+        return _GLANCE_STATE
     named = os.environ.get("GLIMPSE_STATE_DIR")
     if named:
         return Path(named)
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "glimpse"
 
 
-def read_config(config_files: Sequence[str]) -> cfg.ConfigOpts:
-    """The options as oslo.config reads them from these files, later ones winning."""
+def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
+    """The options as oslo.config reads them from a source, or from these files, later ones winning.
+
+    :raises Invalid: a file cannot be read or is none, or a value will not do; names the option and the place.
+    """
+    if not isinstance(source, Source):
+        source = Source(files=tuple(source))
+    # What it says of deprecated names is told by `glimpse.config.report`, with the line.
+    logging.getLogger("oslo_config.cfg").setLevel(logging.ERROR)
     config = cfg.ConfigOpts()
     register(config)
-    # An explicit list also keeps oslo.config from reading files that nobody named.
-    config(args=[], project="glimpse", default_config_files=list(config_files), default_config_dirs=[])
+    try:
+        # An explicit list also keeps oslo.config from reading files that nobody named.
+        config(
+            args=[],
+            project=source.project,
+            prog=source.program,
+            default_config_files=list(source.files),
+            default_config_dirs=list(source.dirs),
+        )
+    except (cfg.Error, OSError, ValueError) as error:
+        raise Invalid("configuration", str(error)) from None
+    for group, name, value in source.overrides:
+        _override(config, group, name, value)
+    for identity in _value(config, source, "DEFAULT", "enabled_backends") or ():
+        config.register_opts(STORE, group=identity)
     return config
+
+
+def _override(config: cfg.ConfigOpts, group: str, name: str, value: object) -> None:
+    try:
+        config.set_override(name, value, None if group == "DEFAULT" else group)
+    except ValueError as error:
+        raise Invalid(name, str(error)) from None
+
+
+def _value(config: cfg.ConfigOpts, source: Source, group: str, name: str) -> Any:
+    try:
+        return config[name] if group == "DEFAULT" else config[group][name]
+    except (cfg.Error, ValueError) as error:
+        # oslo.config tells the type of the place rather than the place.
+        reason = re.sub(r"^Value for option .*? is not valid: ", "", str(error), flags=re.DOTALL)
+        raise Invalid(name, f"{_place(source, group, name)}: {reason}") from None
+
+
+def check_values(config: cfg.ConfigOpts, source: Source) -> None:
+    """Read all that is registered. :raises Invalid: a value will not do; names the option and the place."""
+    for group, names in registered(config).items():
+        for name in sorted(names):
+            _value(config, source, group, name)
+
+
+def _place(source: Source, group: str, name: str) -> str:
+    variable = f"OS_{group.upper()}__{name.upper()}"
+    if variable in os.environ:
+        return variable
+    found = [
+        f"{entry.file}:{entry.line}"
+        for path in files_of(source)
+        for entry in entries(path)
+        if (entry.group, entry.name) == (group, name)
+    ]
+    return found[-1] if found else f"[{group}]"
 
 
 def read_settings(
@@ -76,45 +150,51 @@ def read_settings(
     bind_host: str | None = None,
     bind_port: int | None = None,
 ) -> Settings:
-    """Settings from files; what is given by name wins over them.
+    """Settings of `glimpse` from files; what is given by name wins over them.
 
     :raises Invalid: an option's value will not do; names the option.
     """
-    try:
-        config = read_config(config_files)
-        state = (state_dir or Path(config.glimpse.state_dir or default_state_dir())).absolute()
-        settings = _settings(config, tuple(config_files), state, bind_host, bind_port)
-    except (
-        cfg.ConfigFilesNotFoundError,
-        cfg.ConfigFileParseError,
-        cfg.ConfigFileValueError,
-        OSError,
-        ValueError,
-    ) as error:
-        raise Invalid("configuration", str(error)) from None
+    named = {
+        ("glimpse", "state_dir"): None if state_dir is None else str(state_dir),
+        ("DEFAULT", "bind_host"): bind_host,
+        ("DEFAULT", "bind_port"): bind_port,
+    }
+    overrides = tuple((group, name, value) for (group, name), value in named.items() if value is not None)
+    return settings_of(Source(files=tuple(config_files), overrides=overrides))
+
+
+def settings_of(source: Source) -> Settings:
+    """Settings from a source. :raises Invalid: an option's value will not do; names the option and place."""
+    config = read_config(source)
+    check_values(config, source)
+    state = Path(config.glimpse.state_dir or default_state_dir(source.program)).absolute()
+    settings = _settings(config, source, state)
     _check(settings)
     return settings
 
 
-def _settings(
-    config: cfg.ConfigOpts, files: tuple[str, ...], state: Path, host: str | None, port: int | None
-) -> Settings:
-    store = config.glance_store
+def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
+    log_file = _log_file(config, source.program)
+    store = read_store(config, state)
     return Settings(
-        config_files=files,
+        source=source,
         state_dir=state,
-        bind_host=host or config.bind_host,
-        bind_port=config.bind_port if port is None else port,
-        workers=config.workers,
+        bind_host=config.bind_host,
+        bind_port=config.bind_port,
+        workers=max(config.workers, 1),
         cert_file=config.cert_file,
         key_file=config.key_file,
         public_endpoint=config.public_endpoint,
         debug=config.debug,
+        log_file=log_file,
+        log_to_stderr=config.use_stderr or log_file is None,
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
-        image_folder=Path(store.filesystem_store_datadir or state / "images"),
-        image_file_mode=store.filesystem_store_file_perm,
-        thin=store.filesystem_thin_provisioning,
-        auth_strategy=config.glimpse.auth_strategy,
+        store_id=store.id,
+        image_folder=store.folder,
+        image_file_mode=store.file_mode,
+        thin=store.thin,
+        http_store=store.http,
+        auth_strategy=_auth_strategy(config, source),
         allow_noauth_on_network=config.glimpse.allow_noauth_on_network,
         htpasswd=Path(config.glimpse.http_basic_auth_user_file or state / "htpasswd"),
         limits=_limits(config),
@@ -123,7 +203,23 @@ def _settings(
         require_format_match=config.image_format.require_image_format_match,
         hashing_algorithm=config.hashing_algorithm,
         lease_seconds=config.glimpse.lease_seconds,
+        max_request_id_length=config.max_request_id_length,
+        show_image_direct_url=config.show_image_direct_url,
+        show_multiple_locations=config.show_multiple_locations,
     )
+
+
+def _auth_strategy(config: cfg.ConfigOpts, source: Source) -> str:
+    asked: str | None = config.glimpse.auth_strategy
+    if asked:
+        return asked
+    return "http_basic" if source.program == "glimpse" and not config.paste_deploy.flavor else "paste"
+
+
+def _log_file(config: cfg.ConfigOpts, program: str) -> Path | None:
+    if not config.log_file and not config.log_dir:
+        return None
+    return Path(config.log_dir or "") / (config.log_file or f"{program}.log")
 
 
 def _limits(config: cfg.ConfigOpts) -> Limits:
@@ -145,14 +241,24 @@ def read_quota(text: str) -> int | None:
     return int(digits) * _UNITS[text[len(digits) :]] or None
 
 
-def _check(settings: Settings) -> None:
-    loopback = _LOOPBACK.match(settings.bind_host) is not None
-    if settings.auth_strategy == "noauth" and not loopback and not settings.allow_noauth_on_network:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    return _LOOPBACK.match(host) is not None
+
+
+def require_loopback(settings: Settings) -> None:
+    """Everybody is administrator. :raises Invalid: beyond this machine too, and nobody said so."""
+    if not is_loopback(settings.bind_host) and not settings.allow_noauth_on_network:
         raise Invalid(
             "auth_strategy",
             f"noauth would make everybody who reaches {settings.bind_host} administrator; "
             "bind to 127.0.0.1, or set [glimpse] allow_noauth_on_network",
         )
+
+
+def _check(settings: Settings) -> None:
+    if settings.auth_strategy == "noauth":
+        require_loopback(settings)
     try:
         # Some names that hashlib knows cannot be used: digests without a length of their own, for one.
         hashlib.new(settings.hashing_algorithm, usedforsecurity=False).hexdigest()

@@ -1,16 +1,25 @@
 """Who is calling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated (or anonymous) caller of the service; roles are in lower case."""
+    """An authenticated (or anonymous) caller of the service; roles are in lower case.
+
+    `service_roles` are those of the service that passes the request on for its user. A caller whose token is
+    for the system or for a domain has `system_scope` or `domain_id` and no project. `token` is what the
+    caller showed, for calls to other services in their name; two callers are equal without it.
+    """
 
     user_id: str | None = None
     project_id: str | None = None
     roles: frozenset[str] = frozenset()
     is_admin: bool = False
     read_only: bool = False
+    service_roles: frozenset[str] = frozenset()
+    system_scope: str | None = None
+    domain_id: str | None = None
     # What policy rules may look at beyond the fields above, by oslo.policy's names.
     credentials: tuple[tuple[str, str], ...] = ()
+    token: str | None = field(default=None, repr=False, compare=False)

@@ -8,6 +8,7 @@ GlimpseError
 ├── ReadOnly                  an attribute that only the service writes
 ├── Reserved                  a name that only the service uses
 ├── NotFound                  not there, or not visible to the caller
+├── NotEnabled                a part of the API that this service has switched off
 ├── Conflict                  the state of things forbids it now
 │   ├── Duplicate             the name is taken
 │   └── StoreObjectInUse      the store cannot let go of the bytes
@@ -115,6 +116,17 @@ class NotFound(GlimpseError):
 
     def __str__(self) -> str:
         return f"No {self.kind} found with ID {self.name}"
+
+
+@dataclass(eq=False)
+class NotEnabled(GlimpseError):
+    """This part of the API is switched off here."""
+
+    code: ClassVar[str] = "not-enabled"
+    feature: str
+
+    def __str__(self) -> str:
+        return f"The {self.feature} is not enabled on this service."
 
 
 @dataclass(eq=False)

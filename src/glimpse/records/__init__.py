@@ -5,6 +5,8 @@ from glimpse.records.database import Database
 from glimpse.records.images import SqlImageRecords
 from glimpse.records.intents import SqlIntentRecords
 from glimpse.records.members import SqlMemberRecords
+from glimpse.records.metadefs import SqlMetadefRecords
+from glimpse.records.tasks import SqlTaskRecords
 
 
 def open_records(database: Database) -> Records:
@@ -13,4 +15,6 @@ def open_records(database: Database) -> Records:
         images=SqlImageRecords(database),
         members=SqlMemberRecords(database),
         intents=SqlIntentRecords(database),
+        metadefs=SqlMetadefRecords(database),
+        tasks=SqlTaskRecords(database),
     )

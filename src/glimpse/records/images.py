@@ -1,12 +1,13 @@
 """Images: the port's `ImageRecords` in SQL."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Select, bindparam, false, select
 
-from glimpse.catalog.ports import Intent, IntentKind, PageQuery, Viewer
+from glimpse.catalog.ports import Allowance, Intent, IntentKind, PageQuery, Resource, Viewer
 from glimpse.domain.errors import NotFound
 from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import ImageStatus
@@ -15,7 +16,7 @@ from glimpse.records.database import Database
 from glimpse.records.dialects import Sql
 from glimpse.records.filters import is_member
 from glimpse.records.pages import Pages
-from glimpse.records.quota import STORED, USAGE_KEY, stored
+from glimpse.records.quota import STORED, TOTALS, USAGE_KEY, require_allowed, stored
 from glimpse.records.rows import document, image_of
 from glimpse.records.tables import images
 
@@ -27,13 +28,19 @@ class SqlImageRecords:
         self._database = database
         self._pages = Pages(database)
         self._usage = database.prepare(STORED)
+        self._totals = {resource: database.prepare(total) for resource, total in TOTALS.items()}
         self._get = tuple(
             database.prepare(_get_statement(database.sql, deleted=deleted)) for deleted in (False, True)
         )
 
-    def create(self, image: Image) -> None:
+    def create(self, image: Image, allowance: Allowance | None = None) -> None:
         """See the port."""
-        self._database.write(lambda connection: changes.create(connection, image))
+
+        def work(connection: Connection) -> None:
+            require_allowed(connection, allowance, {Resource.COUNT_TOTAL: 1})
+            changes.create(connection, image)
+
+        self._database.write(work)
 
     def get(self, image_id: str, project_id: str | None, *, deleted: bool = False) -> Image:
         """See the port."""
@@ -77,6 +84,11 @@ class SqlImageRecords:
     def usage(self, project_id: str) -> int:
         """See the port."""
         return stored(self._database.read(self._usage, {USAGE_KEY: project_id}))
+
+    def totals(self, project_id: str) -> Mapping[Resource, int]:
+        """See the port."""
+        key = {USAGE_KEY: project_id}
+        return {resource: stored(self._database.read(total, key)) for resource, total in self._totals.items()}
 
 
 def _removal(image_id: str, location: Location, worker: str, lease_until: float) -> Intent:

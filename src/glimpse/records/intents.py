@@ -7,13 +7,13 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Connection, Delete, Update, bindparam, delete, insert, select, update
 
-from glimpse.catalog.ports import Intent, IntentKind, WrittenData
+from glimpse.catalog.ports import Allowance, Intent, IntentKind, Resource, WrittenData
 from glimpse.domain.errors import Conflict, Gone, NotFound
 from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus
 from glimpse.records.changes import move, note_intents, update_image
 from glimpse.records.database import Database
-from glimpse.records.quota import require_room
+from glimpse.records.quota import require_allowed, require_room
 from glimpse.records.tables import image_locations, intents
 
 _QUEUED = frozenset({ImageStatus.QUEUED})
@@ -60,18 +60,29 @@ class SqlIntentRecords:
         self._database = database
         self._expired = database.prepare(_EXPIRED)
 
-    def begin_write(self, intent: Intent, quota: int | None, now: datetime) -> None:
+    def begin_write(
+        self, intent: Intent, quota: int | None, now: datetime, allowance: Allowance | None = None
+    ) -> None:
         """See the port."""
+        # The image itself is saving by then, so it counts.
+        deltas = {Resource.SIZE_TOTAL: intent.reserved_bytes, Resource.COUNT_UPLOADING: 0}
 
         def work(connection: Connection) -> None:
             move(connection, intent.image_id, _QUEUED, ImageStatus.SAVING, now)
             require_room(connection, intent.project_id, intent.reserved_bytes, quota)
+            require_allowed(connection, allowance, deltas)
             note_intents(connection, [intent])
 
         self._database.write(work)
 
     def commit_write(
-        self, intent_id: str, worker: str, data: WrittenData, quota: int | None, now: datetime
+        self,
+        intent_id: str,
+        worker: str,
+        data: WrittenData,
+        quota: int | None,
+        now: datetime,
+        allowance: Allowance | None = None,
     ) -> None:
         """See the port."""
 
@@ -83,6 +94,7 @@ class SqlIntentRecords:
             _publish(connection, image_id, data, now)
             # The image counts from here on, by its location; the reservation has ended above.
             require_room(connection, project_id, data.size, quota)
+            require_allowed(connection, allowance, {Resource.SIZE_TOTAL: data.size})
             connection.execute(insert(image_locations), _location(image_id, data.location, now))
 
         self._database.write(work)

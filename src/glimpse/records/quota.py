@@ -1,15 +1,40 @@
 """What a project stores, and the lock under which that is compared with a quota."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    cast,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
-from glimpse.catalog.ports import IntentKind
+from glimpse.catalog.ports import Allowance, IntentKind, Resource
+from glimpse.catalog.quotas import unit
 from glimpse.domain.errors import LimitExceeded
+from glimpse.domain.status import ImageStatus
 from glimpse.records.failures import Collision
-from glimpse.records.tables import UNLISTED, image_locations, images, intents, is_present, projects
+from glimpse.records.tables import (
+    UNLISTED,
+    image_locations,
+    image_properties,
+    images,
+    intents,
+    is_present,
+    projects,
+)
 
 LIMIT = "user_storage_quota"
 USAGE_KEY = "owner"
@@ -32,6 +57,39 @@ _reserved = (
     .scalar_subquery()
 )
 STORED = select(cast(_written + _reserved, BigInteger))
+
+_copying = exists().where(
+    image_properties.c.image_id == images.c.id,
+    image_properties.c.name == "os_glance_importing_to_stores",
+    func.coalesce(image_properties.c.value, "") != "",
+    is_present(image_properties),
+)
+
+
+def _among(*statuses: ImageStatus) -> ColumnElement[bool]:
+    # Literally, as a list of parameters would have to be bound at each reading.
+    return images.c.status.in_([literal_column(f"'{status.value}'") for status in statuses])
+
+
+_staged = _among(ImageStatus.UPLOADING, ImageStatus.IMPORTING)
+
+
+def _total(amount: ColumnElement[int], *conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(cast(func.coalesce(amount, 0), BigInteger)).where(
+        images.c.owner == _owner,
+        images.c.deleted == false(),
+        images.c.status.not_in(UNLISTED),
+        *conditions,
+    )
+
+
+# What a project, named by USAGE_KEY, has of each resource; sizes in bytes.
+TOTALS: Mapping[Resource, Select[Any]] = {
+    Resource.SIZE_TOTAL: STORED,
+    Resource.STAGE_TOTAL: _total(func.sum(images.c.size), images.c.size > 0, or_(_staged, _copying)),
+    Resource.COUNT_TOTAL: _total(func.count()),
+    Resource.COUNT_UPLOADING: _total(func.count(), or_(_staged, _among(ImageStatus.SAVING), _copying)),
+}
 
 _LOCK = (
     update(projects)
@@ -56,6 +114,26 @@ def require_room(connection: Connection, project_id: str | None, size: int, quot
     total = stored(connection.execute(STORED, {USAGE_KEY: project_id}).all()) + size
     if total > quota:
         raise LimitExceeded(LIMIT, quota, total, "bytes")
+
+
+def require_allowed(
+    connection: Connection, allowance: Allowance | None, deltas: Mapping[Resource, int]
+) -> None:
+    """Check that so much more (bytes, images) is allowed, and keep others waiting as `require_room` does.
+
+    :raises LimitExceeded: it is not.
+    """
+    limits = {} if allowance is None else {one: allowance.limits.get(one, 0) for one in deltas}
+    if allowance is None or all(limit < 0 for limit in limits.values()):
+        return
+    _lock_project(connection, allowance.project_id)
+    for resource, limit in limits.items():
+        total = stored(connection.execute(TOTALS[resource], {USAGE_KEY: allowance.project_id}).all())
+        total += deltas[resource]
+        if 0 <= limit * unit(resource) < total:
+            size = unit(resource) > 1
+            attempted = -(-total // unit(resource))
+            raise LimitExceeded(resource.value, limit, attempted, "MiB" if size else "images")
 
 
 def _lock_project(connection: Connection, project_id: str) -> None:

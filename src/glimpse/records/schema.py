@@ -54,6 +54,24 @@ def upgrade(url: str) -> None:
         engine.dispose()
 
 
+def revisions(url: str) -> tuple[set[str], set[str]]:
+    """The revisions at which Glance's tables and ours are; none where they were never made.
+
+    :raises Unavailable: the database does not answer.
+    """
+    engine = engines.writer(url)
+    try:
+        with engine.connect() as connection:
+            tables = set(inspect(connection).get_table_names())
+            version_table, _ = _HISTORIES["glimpse"]
+            ours = _revisions(connection, version_table) if version_table in tables else set()
+            return _found_revisions(connection), ours
+    except SQLAlchemyError as error:
+        raise Unavailable("database", describe(getattr(error, "orig", None) or error)) from error
+    finally:
+        engine.dispose()
+
+
 def is_current(engine: Engine) -> bool:
     """Whether both histories are at the revision that this version needs."""
     try:
@@ -93,7 +111,7 @@ def _require_head(connection: Connection) -> None:
     if found - {GLANCE_REVISION}:
         raise Conflict(
             f"The Glance schema in the database has the revision {', '.join(sorted(found))}, but "
-            f"{GLANCE_REVISION} is needed: upgrade it with the glance-manage of Glance 2024.1 or later first."
+            f"{GLANCE_REVISION} is needed: run `glance-manage db sync` of Glance 2024.1 or later first."
         )
 
 

@@ -24,6 +24,11 @@ from glimpse.domain.errors import TooManyAttempts, Unauthenticated
 from tests.unit.world import Clock, run
 
 
+def asking_with(authorization: str) -> tuple[str, str, dict[str, str]]:
+    """A request with this header."""
+    return "GET", "/v2/images", {"authorization": authorization}
+
+
 def basic(name: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
@@ -50,7 +55,7 @@ class Doorkeeper:
 
     async def refused(self, authorization: str) -> None:
         with pytest.raises(Unauthenticated):
-            await self.identity.caller(authorization)
+            await self.identity.caller(*asking_with(authorization))
 
 
 @pytest.fixture
@@ -68,10 +73,10 @@ def door(htpasswd: Path, clock: Clock) -> Doorkeeper:
 
 def test_callers(door: Doorkeeper) -> None:
     async def work() -> None:
-        assert await door.identity.caller(basic("alice", "secret")) == Caller(
+        assert await door.identity.caller(*asking_with(basic("alice", "secret"))) == Caller(
             "alice", "lab", frozenset({"admin", "member", "reader"}), is_admin=True
         )
-        assert await door.identity.caller(basic("bob", "hidden")) == Caller(
+        assert await door.identity.caller(*asking_with(basic("bob", "hidden"))) == Caller(
             "bob", "bob", frozenset({"member", "reader"}), is_admin=False
         )
 
@@ -81,11 +86,11 @@ def test_callers(door: Doorkeeper) -> None:
 def test_a_pair_is_remembered_for_a_while(door: Doorkeeper, clock: Clock) -> None:
     async def work() -> None:
         for _ in range(3):
-            await door.identity.caller(basic("alice", "secret"))
+            await door.identity.caller(*asking_with(basic("alice", "secret")))
             clock.pass_by(REMEMBER_SECONDS / 3 - 0.1)
         assert len(door.checks) == 1
         clock.pass_by(1)
-        await door.identity.caller(basic("alice", "secret"))
+        await door.identity.caller(*asking_with(basic("alice", "secret")))
         assert len(door.checks) == 2
 
     run(work())
@@ -93,7 +98,7 @@ def test_a_pair_is_remembered_for_a_while(door: Doorkeeper, clock: Clock) -> Non
 
 def test_only_what_was_right_is_remembered(door: Doorkeeper) -> None:
     async def work() -> None:
-        await door.identity.caller(basic("alice", "secret"))
+        await door.identity.caller(*asking_with(basic("alice", "secret")))
         await door.refused(basic("alice", "wrong"))
         await door.refused(basic("alice", "wrong"))
         await door.refused(basic("bob", "secret"))
@@ -104,14 +109,14 @@ def test_only_what_was_right_is_remembered(door: Doorkeeper) -> None:
 
 def test_a_changed_file_is_not_outlived(door: Doorkeeper, htpasswd: Path) -> None:
     async def work() -> None:
-        await door.identity.caller(basic("alice", "secret"))
+        await door.identity.caller(*asking_with(basic("alice", "secret")))
         htpasswd.write_text("alice:hash of changed\n")
         os.utime(htpasswd, ns=(1, 1))
         await door.refused(basic("alice", "secret"))
-        await door.identity.caller(basic("alice", "changed"))
+        await door.identity.caller(*asking_with(basic("alice", "changed")))
         htpasswd.with_name("users.ini").write_text("[alice]\nroles = reader\n")
         os.utime(htpasswd.with_name("users.ini"), ns=(1, 1))
-        assert (await door.identity.caller(basic("alice", "changed"))).roles == {"reader"}
+        assert (await door.identity.caller(*asking_with(basic("alice", "changed")))).roles == {"reader"}
         htpasswd.unlink()
         await door.refused(basic("alice", "changed"))
 
@@ -121,7 +126,7 @@ def test_a_changed_file_is_not_outlived(door: Doorkeeper, htpasswd: Path) -> Non
 def test_a_file_that_changes_during_the_check(door: Doorkeeper, htpasswd: Path) -> None:
     async def work() -> None:
         door.gate.clear()
-        asking = asyncio.create_task(door.identity.caller(basic("alice", "secret")))
+        asking = asyncio.create_task(door.identity.caller(*asking_with(basic("alice", "secret"))))
         while not door.checks:
             await asyncio.sleep(0)
         htpasswd.write_text("bob:hash of hidden\n")
@@ -138,11 +143,11 @@ def test_no_more_than_so_many_pairs_are_remembered(door: Doorkeeper, htpasswd: P
 
     async def work() -> None:
         for number in range(REMEMBER_PAIRS + 1):
-            await door.identity.caller(basic(f"u{number}", "x"))
+            await door.identity.caller(*asking_with(basic(f"u{number}", "x")))
         count = len(door.checks)
-        await door.identity.caller(basic(f"u{REMEMBER_PAIRS}", "x"))
+        await door.identity.caller(*asking_with(basic(f"u{REMEMBER_PAIRS}", "x")))
         assert len(door.checks) == count
-        await door.identity.caller(basic("u0", "x"))
+        await door.identity.caller(*asking_with(basic("u0", "x")))
         assert len(door.checks) == count + 1
 
     run(work())
@@ -164,7 +169,7 @@ def test_wrong_passwords_are_answered_later_and_later(door: Doorkeeper) -> None:
         ]
         await door.refused(basic("bob", "wrong"))
         assert door.delays[-1] == 0.2
-        await door.identity.caller(basic("alice", "secret"))
+        await door.identity.caller(*asking_with(basic("alice", "secret")))
         await door.refused(basic("alice", "wrong"))
         assert door.delays[-1] == 0.2
 
@@ -172,7 +177,7 @@ def test_wrong_passwords_are_answered_later_and_later(door: Doorkeeper) -> None:
 
 
 def test_right_passwords_are_not_delayed(door: Doorkeeper) -> None:
-    run(door.identity.caller(basic("alice", "secret")))
+    run(door.identity.caller(*asking_with(basic("alice", "secret"))))
     assert door.delays == []
 
 
@@ -194,7 +199,7 @@ def test_an_unknown_name_is_refused_even_if_the_check_says_yes(htpasswd: Path) -
 
     identity = BasicIdentity(UserFiles(htpasswd), lambda _: True, yes, sleep=at_once)
     with pytest.raises(Unauthenticated):
-        run(identity.caller(basic("mallory", "x")))
+        run(identity.caller(*asking_with(basic("mallory", "x"))))
 
 
 def test_one_password_is_checked_at_a_time(door: Doorkeeper) -> None:
@@ -213,18 +218,18 @@ def test_one_password_is_checked_at_a_time(door: Doorkeeper) -> None:
 
 def test_a_flood_is_refused_at_once(door: Doorkeeper) -> None:
     async def work() -> None:
-        await door.identity.caller(basic("alice", "secret"))
+        await door.identity.caller(*asking_with(basic("alice", "secret")))
         door.gate.clear()
         flood = [asyncio.create_task(door.refused(basic("bob", f"wrong{n}"))) for n in range(MAX_WAITING)]
         for _ in range(20):
             await asyncio.sleep(0)
         with pytest.raises(TooManyAttempts) as refused:
-            await door.identity.caller(basic("bob", "hidden"))
+            await door.identity.caller(*asking_with(basic("bob", "hidden")))
         assert refused.value.retry_after_seconds > 0
-        assert (await door.identity.caller(basic("alice", "secret"))).user_id == "alice"
+        assert (await door.identity.caller(*asking_with(basic("alice", "secret")))).user_id == "alice"
         door.gate.set()
         await asyncio.gather(*flood)
-        assert (await door.identity.caller(basic("bob", "hidden"))).user_id == "bob"
+        assert (await door.identity.caller(*asking_with(basic("bob", "hidden")))).user_id == "bob"
 
     run(work())
 
@@ -233,7 +238,9 @@ def test_one_new_pair_is_checked_once_for_all_that_bring_it(door: Doorkeeper) ->
     """However many connections a client has, it is no flood."""
 
     async def work() -> None:
-        asking = (door.identity.caller(basic("alice", "secret")) for _ in range(3 * MAX_WAITING))
+        asking = (
+            door.identity.caller(*asking_with(basic("alice", "secret"))) for _ in range(3 * MAX_WAITING)
+        )
         callers = await asyncio.gather(*asking)
         assert {caller.user_id for caller in callers} == {"alice"}
         assert len(door.checks) == 1
@@ -244,8 +251,8 @@ def test_one_new_pair_is_checked_once_for_all_that_bring_it(door: Doorkeeper) ->
 def test_whoever_hangs_up_takes_nobody_along(door: Doorkeeper) -> None:
     async def work() -> None:
         door.gate.clear()
-        first = asyncio.create_task(door.identity.caller(basic("alice", "secret")))
-        second = asyncio.create_task(door.identity.caller(basic("alice", "secret")))
+        first = asyncio.create_task(door.identity.caller(*asking_with(basic("alice", "secret"))))
+        second = asyncio.create_task(door.identity.caller(*asking_with(basic("alice", "secret"))))
         while not door.checks:
             await asyncio.sleep(0)
         first.cancel()
@@ -310,13 +317,13 @@ def test_real_hashes(tmp_path: Path, clock: Clock, password: str) -> None:
 
     async def work() -> None:
         for name in ("alice", "apache"):
-            assert (await identity.caller(basic(name, password))).user_id == name
+            assert (await identity.caller(*asking_with(basic(name, password)))).user_id == name
             for wrong in (f"{password[:-1]}", f"{password}\0", ""):
                 with pytest.raises(Unauthenticated):
-                    await identity.caller(basic(name, wrong))
+                    await identity.caller(*asking_with(basic(name, wrong)))
         for name in ("old", "empty"):
             with pytest.raises(Unauthenticated):
-                await identity.caller(basic(name, password))
+                await identity.caller(*asking_with(basic(name, password)))
 
     run(work())
 
@@ -327,6 +334,6 @@ def test_challenges() -> None:
 
 
 def test_without_identity_everybody_is_administrator() -> None:
-    caller = run(NoIdentity("lab").caller("whatever"))
+    caller = run(NoIdentity("lab").caller(*asking_with("whatever")))
     assert (caller.is_admin, caller.project_id, caller.read_only) == (True, "lab", False)
     assert {"admin", "member", "reader"} <= caller.roles

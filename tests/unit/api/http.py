@@ -7,6 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Scope
 
+from glimpse.api.requests import CALLER, REQUEST_ID
+from glimpse.domain.caller import Caller
 from tests.unit.world import run
 
 Headers = Sequence[tuple[str, str]]
@@ -26,6 +28,8 @@ def make_scope(
         "root_path": "",
         "query_string": query,
         "headers": raw,
+        CALLER: Caller(),
+        REQUEST_ID: "req-test",
     }
 
 

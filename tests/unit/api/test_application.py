@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from glimpse.access.identity import NoIdentity
 from glimpse.api.application import Front
 from glimpse.api.service import Service
 from tests.unit.api.http import ask, make_scope
@@ -14,6 +15,7 @@ from tests.unit.api.http import ask, make_scope
 
 class _Parts:
     public_endpoint = "https://cloud.example/image"
+    identity = NoIdentity()
 
 
 SERVICE = cast(Service, _Parts())

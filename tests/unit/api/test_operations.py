@@ -9,11 +9,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from glimpse.access.identity import BasicIdentity, NoIdentity
+from glimpse.access.identity import NoIdentity
 from glimpse.api.operations import PATCH_TYPES, Body, Operation, Resource
 from glimpse.api.service import Call, Service
-from glimpse.domain.caller import Caller
-from glimpse.domain.errors import Conflict, Unauthenticated
+from glimpse.domain.errors import Conflict
 from glimpse.transfer.threads import Threads
 from tests.unit.api.http import Answer, Headers, ask, make_scope
 
@@ -23,15 +22,8 @@ class _Transfer:
         self.threads = Threads(ThreadPoolExecutor(1), ThreadPoolExecutor(1))
 
 
-class _Closed:
-    challenge = BasicIdentity.challenge
-
-    async def caller(self, authorization: str) -> Caller:
-        raise Unauthenticated
-
-
-def _service(identity: Any = None) -> Service:
-    return Service(cast(Any, None), cast(Any, _Transfer()), identity or NoIdentity())
+def _service() -> Service:
+    return Service(cast(Any, None), cast(Any, _Transfer()), NoIdentity())
 
 
 def _echo(service: Service, call: Call) -> Response:
@@ -55,11 +47,9 @@ OPERATIONS = [
 ]
 
 
-def _ask(method: str, body: bytes = b"", headers: Headers = (), identity: Any = None) -> Answer:
+def _ask(method: str, body: bytes = b"", headers: Headers = ()) -> Answer:
     length = [("Content-Length", str(len(body)))] if body else []
-    return ask(
-        Resource(_service(identity), OPERATIONS), make_scope(method, "/x", headers=[*length, *headers]), body
-    )
+    return ask(Resource(_service(), OPERATIONS), make_scope(method, "/x", headers=[*length, *headers]), body)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "FOO"])
@@ -93,10 +83,3 @@ def test_errors_are_answers() -> None:
     answer = _ask("DELETE", headers=[("Accept", "application/json")])
     assert answer.status == 409
     assert orjson.loads(answer.body)["message"].startswith("not now")
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT"])
-def test_whoever_is_not_known_is_asked_who_they_are_before_anything_is_read(method: str) -> None:
-    answer = _ask(method, b"not even JSON", identity=_Closed())
-    assert answer.status == 401
-    assert answer.headers["www-authenticate"] == BasicIdentity.challenge

@@ -22,6 +22,7 @@ CODES = {
     "Conflict": 409,
     "Duplicate": 409,
     "StoreObjectInUse": 409,
+    "NotEnabled": 404,
     "Gone": 410,
     "LimitExceeded": 413,
     "UnsupportedContent": 415,

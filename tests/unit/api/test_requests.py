@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from glimpse.api import requests
 from glimpse.api.requests import (
+    CALLER,
     MAX_REQUEST_ID,
     announced_size,
     read_call,
@@ -186,7 +187,8 @@ def test_a_client_that_goes_away_early() -> None:
 def test_calls(endpoint: str | None, base: str) -> None:
     request = make_request(query=b"a=1", headers=[("X-Thing", "y")])
     request.scope["path_params"] = {"image_id": "42"}
-    call = read_call(request, MEMBER, {"b": 2}, endpoint)
+    request.scope[CALLER] = MEMBER
+    call = read_call(request, {"b": 2}, endpoint)
     assert call.caller is MEMBER
     assert call.path == {"image_id": "42"}
     assert call.query == (("a", "1"),)

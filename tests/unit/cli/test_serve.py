@@ -33,6 +33,14 @@ def test_folders(settings: Settings) -> None:
     assert stat.S_IMODE(settings.image_folder.stat().st_mode) == 0o750
 
 
+def test_a_state_folder_that_nothing_is_in_is_not_made(settings: Settings, tmp_path: Path) -> None:
+    elsewhere = replace(settings, image_folder=tmp_path / "images", database_url="sqlite:////a/b")
+    prepare_state(replace(elsewhere, auth_strategy="paste"))
+    assert not settings.state_dir.exists()
+    prepare_state(elsewhere)
+    assert settings.state_dir.exists()
+
+
 def test_folders_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Invalid) as refused:
@@ -124,3 +132,8 @@ def test_greeting_without_identity(prepared: Settings) -> None:
     assert f"export OS_AUTH_TYPE=none OS_ENDPOINT={URL}" in text
     assert "administrator" in text
     assert "password" not in text.lower()
+
+
+def test_greeting_with_a_pipeline_of_glance(prepared: Settings) -> None:
+    text = greeting(replace(prepared, auth_strategy="paste"), URL, None)
+    assert text == f"Glimpse is listening on {URL}   (state in {prepared.state_dir})"

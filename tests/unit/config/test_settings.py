@@ -1,3 +1,5 @@
+import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,8 +7,9 @@ import pytest
 from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
+from glimpse.config.files import Source
 from glimpse.config.options import GROUPS, register
-from glimpse.config.settings import default_state_dir, read_config, read_quota, read_settings
+from glimpse.config.settings import default_state_dir, read_config, read_quota, read_settings, settings_of
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 from glimpse.domain.errors import Invalid
 
@@ -46,7 +49,9 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.disk_formats, settings.container_formats) == (DISK_FORMATS, CONTAINER_FORMATS)
     assert (settings.require_format_match, settings.thin, settings.debug) == (True, True, False)
     assert (settings.hashing_algorithm, settings.lease_seconds) == ("sha512", 10.0)
-    assert settings.config_files == ()
+    assert settings.source == Source(overrides=(("glimpse", "state_dir", str(tmp_path)),))
+    assert (settings.log_file, settings.log_to_stderr) == (None, True)
+    assert (settings.store_id, settings.http_store, settings.image_file_mode) == ("file", True, 0)
 
 
 def test_files_override(write: Write, tmp_path: Path) -> None:
@@ -68,7 +73,7 @@ def test_files_override(write: Write, tmp_path: Path) -> None:
     assert (settings.image_folder, settings.htpasswd) == (Path("/data"), Path("/people"))
     assert (settings.disk_formats, settings.container_formats) == (("raw", "qcow2"), CONTAINER_FORMATS)
     assert (settings.thin, settings.require_format_match, settings.lease_seconds) == (False, False, 3.5)
-    assert settings.config_files == (path,)
+    assert settings.source.files == (path,)
 
 
 def test_later_files_win(write: Write, tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ BAD = [
     ("DEFAULT", "bind_port", "x"),
     ("DEFAULT", "bind_port", "70000"),
     ("DEFAULT", "bind_host", "not a host"),
-    ("DEFAULT", "workers", "0"),
+    ("DEFAULT", "workers", "-1"),
     ("DEFAULT", "workers", "many"),
     ("DEFAULT", "user_storage_quota", "10 GB"),
     ("DEFAULT", "user_storage_quota", "10PB"),
@@ -138,6 +143,16 @@ BAD = [
     ("DEFAULT", "cert_file", "/alone"),
     ("DEFAULT", "key_file", "/alone"),
     ("image_format", "require_image_format_match", "sometimes"),
+    ("glance_store", "filesystem_store_file_perm", "888"),
+    ("glance_store", "filesystem_store_file_perm", "077"),
+    ("glance_store", "filesystem_store_file_perm", "4644"),
+    ("glance_store", "stores", "file,swift"),
+    ("glance_store", "default_store", "http"),
+    ("DEFAULT", "enabled_backends", "a"),
+    ("DEFAULT", "enabled_backends", "a:rbd"),
+    ("DEFAULT", "enabled_backends", "a:file,b:file"),
+    ("DEFAULT", "enabled_backends", "os_glance_staging_store:file"),
+    ("DEFAULT", "property_protection_rule_format", "none"),
     ("glimpse", "auth_strategy", "magic"),
     ("glimpse", "lease_seconds", "0.5"),
     ("glimpse", "lease_seconds", "soon"),
@@ -148,6 +163,114 @@ BAD = [
 def test_bad_values_name_the_option(write: Write, group: str, name: str, value: str) -> None:
     with pytest.raises(Invalid, match=name):
         read_settings([write(f"[{group}]\n{name} = {value}\n")])
+
+
+def test_bad_values_name_the_place(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = write("[DEFAULT]\nworkers = 2\n"), write("[DEFAULT]\n\nworkers = many\n")
+    with pytest.raises(Invalid, match=re.escape(f"{second}:3: ")) as refused:
+        read_settings([first, second])
+    assert "LocationInfo" not in str(refused.value)
+    monkeypatch.setenv("OS_DEFAULT__WORKERS", "more")
+    with pytest.raises(Invalid, match="OS_DEFAULT__WORKERS: "):
+        read_settings([first, second])
+
+
+def test_the_environment_wins_over_files_but_not_over_the_command_line(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("[DEFAULT]\nbind_port = 1\nworkers = 2\n")
+    monkeypatch.setenv("OS_DEFAULT__BIND_PORT", "3")
+    monkeypatch.setenv("OS_DEFAULT__WORKERS", "4")
+    monkeypatch.setenv("OS_IMAGE_FORMAT__DISK_FORMATS", "raw")
+    settings = read_settings([path], bind_port=5)
+    assert (settings.bind_port, settings.workers, settings.disk_formats) == (5, 4, ("raw",))
+
+
+def test_no_workers_are_one() -> None:
+    assert settings_of(Source(overrides=(("DEFAULT", "workers", 0),))).workers == 1
+
+
+def test_permissions_are_written_as_for_chmod(write: Write) -> None:
+    modes = {"640": 0o640, "0644": 0o644, "0": 0, "-1": 0, "400": 0o400, "777": 0o777}
+    for written, mode in modes.items():
+        path = write(f"[glance_store]\nfilesystem_store_file_perm = {written}\n")
+        assert read_settings([path]).image_file_mode == mode
+
+
+def test_one_store_with_a_name(write: Write) -> None:
+    path = write(
+        "[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\ndefault_backend = fast\n"
+        "filesystem_store_datadir = /elsewhere\n[fast]\nfilesystem_store_datadir = /fast\n"
+        "filesystem_thin_provisioning = false\nstore_description = quick\n"
+    )
+    settings = read_settings([path])
+    assert (settings.store_id, settings.image_folder, settings.thin) == ("fast", Path("/fast"), False)
+    assert not settings.http_store
+
+
+def test_the_default_backend_is_one_of_them(write: Write) -> None:
+    for default in ("", "default_backend = slow\n"):
+        path = write(f"[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\n{default}")
+        with pytest.raises(Invalid, match="default_backend"):
+            read_settings([path])
+
+
+def test_one_folder_in_the_plural(write: Write) -> None:
+    one = "[glance_store]\nfilesystem_store_datadirs = /one:100\n"
+    assert read_settings([write(one)]).image_folder == Path("/one")
+    for more in ("filesystem_store_datadirs = /two\n", "filesystem_store_datadir = /two\n"):
+        with pytest.raises(Invalid, match="filesystem_store_datadirs"):
+            read_settings([write(one + more)])
+
+
+@pytest.mark.parametrize(
+    ("stores", "http"), [("file,http", True), ("file", False), ("filesystem,https", True)]
+)
+def test_stores(write: Write, stores: str, http: bool) -> None:
+    assert read_settings([write(f"[glance_store]\nstores = {stores}\n")]).http_store is http
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "strategy"),
+    [
+        ("glimpse", "", "http_basic"),
+        ("glimpse", "[paste_deploy]\nflavor = keystone\n", "paste"),
+        ("glimpse", "[paste_deploy]\nflavor = keystone\n[glimpse]\nauth_strategy = noauth\n", "noauth"),
+        ("glance-api", "", "paste"),
+        ("glance-api", "[paste_deploy]\nflavor = keystone\n", "paste"),
+        ("glance-api", "[glimpse]\nauth_strategy = http_basic\n", "http_basic"),
+    ],
+)
+def test_how_callers_are_known(write: Write, program: str, text: str, strategy: str) -> None:
+    assert settings_of(Source(program, (write(text),))).auth_strategy == strategy
+
+
+def test_glance_keeps_its_state_where_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIMPSE_STATE_DIR", "/a")
+    settings = settings_of(Source("glance-api"))
+    assert (settings.state_dir, settings.image_folder) == (
+        Path("/var/lib/glance"),
+        Path("/var/lib/glance/images"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "stderr"),
+    [
+        ("log_file = /a/b.log\n", "/a/b.log", False),
+        ("log_file = b.log\nlog_dir = /a\n", "/a/b.log", False),
+        ("log_dir = /a\n", "/a/glance-api.log", False),
+        ("log_file = /a/b.log\nuse_stderr = true\n", "/a/b.log", True),
+    ],
+)
+def test_where_logs_go(write: Write, text: str, file: str, stderr: bool) -> None:
+    settings = settings_of(Source("glance-api", (write(f"[DEFAULT]\n{text}"),)))
+    assert (settings.log_file, settings.log_to_stderr) == (Path(file), stderr)
+
+
+def test_settings_can_be_handed_to_another_process(write: Write) -> None:
+    settings = read_settings([write("[DEFAULT]\nworkers = 2\n")])
+    assert pickle.loads(pickle.dumps(settings)) == settings
 
 
 @pytest.mark.parametrize("text", ["no section\n", "[DEFAULT\n", "[DEFAULT]\nno equals sign\n"])
@@ -220,7 +343,7 @@ def test_every_option_is_in_the_groups() -> None:
     } | {("DEFAULT", name) for name in config if not isinstance(config[name], cfg.ConfigOpts.GroupAttr)}
     ours = {(group, option.dest) for group, option in OPTIONS}
     built_in = {"config_file", "config_dir", "config_source", "shell_completion"}
-    assert {(group, name) for group, name in registered if name not in built_in} == ours
+    assert registered - {("DEFAULT", name) for name in built_in} == ours
 
 
 def test_secrets_are_marked() -> None:

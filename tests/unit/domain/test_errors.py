@@ -23,6 +23,7 @@ TEXTS: list[tuple[GlimpseError, str, list[str]]] = [
     (errors.Conflict("not queued"), "conflict", ["not queued"]),
     (errors.Duplicate("taken"), "duplicate", ["taken"]),
     (errors.StoreObjectInUse("a clone"), "store-object-in-use", ["a clone"]),
+    (errors.NotEnabled("image cache"), "not-enabled", ["image cache"]),
     (errors.Gone("deleted meanwhile"), "gone", ["deleted meanwhile"]),
     (
         errors.LimitExceeded("image_tag_quota", 3, 4),

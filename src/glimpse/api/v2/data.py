@@ -11,7 +11,7 @@ from glimpse.api.requests import announced_size, read_data
 from glimpse.api.service import Call, Service
 from glimpse.api.v2.images import no_content
 from glimpse.catalog.data import readable
-from glimpse.domain.errors import UnsupportedContent
+from glimpse.domain.errors import Invalid, UnsupportedContent
 from glimpse.domain.image import Image
 from glimpse.stores.base import LocalFile
 from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range, stream
@@ -38,6 +38,8 @@ async def upload_data(service: Service, call: Call, request: Request) -> Respons
 async def download_data(service: Service, call: Call, request: Request) -> Response:
     """GET /v2/images/{image_id}/file"""
     del request
+    if any(name == "prefer" for name, _ in call.query):
+        raise Invalid("prefer", "this service has only one store")
     transfer = service.transfer
     image = await transfer.threads.record(readable, service.catalog, call.caller, call.path["image_id"])
     if not image.locations:

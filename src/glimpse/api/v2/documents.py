@@ -8,9 +8,10 @@ import orjson
 from starlette.responses import Response
 
 from glimpse.catalog.images import Draft
-from glimpse.domain.attributes import Attribute, check_attribute, check_property, check_tags, check_writable
+from glimpse.domain.attributes import Attribute, check_attribute, check_tags, check_writable
 from glimpse.domain.errors import Forbidden, Invalid, ReadOnly
 from glimpse.domain.image import Image, Member
+from glimpse.domain.properties import NOTHING_KNOWN, KnownProperties, check_custom, check_required
 
 # Written by the service, but accepted and ignored when a client sends them back.
 _IGNORED_ON_CREATE = frozenset({"os_hash_algo", "os_hash_value"})
@@ -76,10 +77,12 @@ def json_response(document: object, status: int = 200) -> Response:
     return Response(orjson.dumps(document), status, media_type="application/json")
 
 
-def read_draft(attributes: Mapping[str, Attribute], document: object) -> Draft:
+def read_draft(
+    attributes: Mapping[str, Attribute], document: object, known: KnownProperties = NOTHING_KNOWN
+) -> Draft:
     """The image that a client wants to create.
 
-    :raises Invalid: not an object, or a value breaks a rule.
+    :raises Invalid: not an object, or a value breaks a rule, or a property is missing that `known` requires.
     :raises ReadOnly, Reserved, Forbidden: names that clients may not set.
     """
     if not isinstance(document, dict):
@@ -88,12 +91,12 @@ def read_draft(attributes: Mapping[str, Attribute], document: object) -> Draft:
         if name in attributes and attributes[name].read_only and attributes[name].derived:
             raise ReadOnly(name)
     base: dict[str, object] = {}
-    properties: dict[str, str] = {}
+    properties: dict[str, str | None] = {}
     tags: frozenset[str] = frozenset()
     for name, value in document.items():
         attribute = attributes.get(name)
         if attribute is None:
-            properties[name] = check_property(name, value)
+            properties[name] = check_custom(known, name, value)
         elif name == "tags":
             tags = check_tags(value)
         elif name == "locations":
@@ -104,4 +107,5 @@ def read_draft(attributes: Mapping[str, Attribute], document: object) -> Draft:
                 continue
             check_writable(attributes, name)
             base[name] = value
+    check_required(known, properties.keys())
     return Draft(base, properties, tags)

@@ -17,7 +17,7 @@ from glimpse.transfer.removal import remove
 
 def create_image(service: Service, call: Call) -> Response:
     """POST /v2/images"""
-    draft = read_draft(service.catalog.attributes, call.body)
+    draft = read_draft(service.catalog.attributes, call.body, service.catalog.known)
     image = images.create(service.catalog, call.caller, draft)
     response = json_response(image_document(image), HTTPStatus.CREATED)
     response.headers["Location"] = f"{call.base_url}/v2/images/{image.id}"

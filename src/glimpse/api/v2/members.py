@@ -1,10 +1,11 @@
 """Handlers: the members of a shared image."""
 
+from http import HTTPStatus
+
 from starlette.responses import Response
 
 from glimpse.api.service import Call, Service
 from glimpse.api.v2.documents import json_response, member_document
-from glimpse.api.v2.images import no_content
 from glimpse.catalog import members
 from glimpse.domain.attributes import MAX_NAME, check_text
 from glimpse.domain.errors import Invalid
@@ -48,7 +49,7 @@ def update_member(service: Service, call: Call) -> Response:
 def remove_member(service: Service, call: Call) -> Response:
     """DELETE /v2/images/{image_id}/members/{member_id}"""
     members.remove_member(service.catalog, call.caller, call.path["image_id"], call.path["member_id"])
-    return no_content()
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _text(document: object, name: str) -> str:

@@ -80,7 +80,7 @@ def read_path(path: object) -> str:
 def as_change(catalog: Catalog, caller: Caller, step: Step) -> Change:
     """The step as the catalog understands it. Raises as `setting` and `removing`."""
     if step.operation == "remove":
-        return removing(catalog, step.name)
+        return removing(catalog, caller, step.name)
     return setting(
         catalog,
         caller,

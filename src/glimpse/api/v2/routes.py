@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from glimpse.api.operations import Body, Operation
-from glimpse.api.v2 import data, images, members, schemas
+from glimpse.api.v2 import data, images, members, metadef_routes, other_routes, schemas
 from glimpse.api.v2.query import SORT_KEYS
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 from glimpse.domain.image import MemberStatus, Visibility
@@ -215,4 +215,6 @@ OPERATIONS = (
         result="schema",
         errors=(_S.NOT_FOUND,),
     ),
+    *metadef_routes.OPERATIONS,
+    *other_routes.OPERATIONS,
 )

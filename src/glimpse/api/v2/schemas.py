@@ -10,6 +10,8 @@ from glimpse.api.v2.documents import json_response
 from glimpse.domain.attributes import MAX_INTEGER, UUID_PATTERN, Attribute
 from glimpse.domain.errors import NotFound
 from glimpse.domain.image import MemberStatus
+from glimpse.domain.properties import NOTHING_KNOWN, KnownProperties, known_schemas
+from glimpse.domain.tasks import TaskStatus, TaskType
 
 Schema = dict[str, Any]
 
@@ -17,10 +19,12 @@ Schema = dict[str, Any]
 def show_schema(service: Service, call: Call) -> Response:
     """GET /v2/schemas/{name}"""
     makers = {
-        "image": lambda: image_schema(service.catalog.attributes),
-        "images": lambda: images_schema(service.catalog.attributes),
+        "image": lambda: image_schema(service.catalog.attributes, service.catalog.known),
+        "images": lambda: images_schema(service.catalog.attributes, service.catalog.known),
         "member": member_schema,
         "members": members_schema,
+        "task": task_schema,
+        "tasks": tasks_schema,
     }
     name = call.path["name"]
     if name not in makers:
@@ -28,11 +32,12 @@ def show_schema(service: Service, call: Call) -> Response:
     return json_response(makers[name]())
 
 
-def image_schema(attributes: Mapping[str, Attribute]) -> Schema:
-    """The schema of an image document."""
+def image_schema(attributes: Mapping[str, Attribute], known: KnownProperties = NOTHING_KNOWN) -> Schema:
+    """The schema of an image document, with the custom properties that are known."""
+    base = {name: _attribute_schema(attribute) for name, attribute in attributes.items()}
     return {
         "name": "image",
-        "properties": {name: _attribute_schema(attribute) for name, attribute in attributes.items()},
+        "properties": known_schemas(known) | base,
         "additionalProperties": {"type": "string"},
         "links": [
             {"rel": "self", "href": "{self}"},
@@ -42,12 +47,12 @@ def image_schema(attributes: Mapping[str, Attribute]) -> Schema:
     }
 
 
-def images_schema(attributes: Mapping[str, Attribute]) -> Schema:
+def images_schema(attributes: Mapping[str, Attribute], known: KnownProperties = NOTHING_KNOWN) -> Schema:
     """The schema of a page of images."""
     return {
         "name": "images",
         "properties": {
-            "images": {"type": "array", "items": image_schema(attributes)},
+            "images": {"type": "array", "items": image_schema(attributes, known)},
             "first": {"type": "string"},
             "next": {"type": "string"},
             "schema": {"type": "string"},
@@ -84,6 +89,41 @@ def members_schema() -> Schema:
             "schema": {"type": "string"},
         },
         "links": [{"rel": "describedby", "href": "{schema}"}],
+    }
+
+
+def task_schema() -> Schema:
+    """The schema of a task document."""
+    details = {
+        "input": {"type": ["null", "object"], "description": "What the task works on"},
+        "result": {"type": ["null", "object"], "description": "What came of it"},
+        "message": {"type": "string", "description": "Why it failed, or how far it is"},
+    }
+    return {"name": "task", "properties": {**_task_properties(), **details}}
+
+
+def tasks_schema() -> Schema:
+    """The schema of a page of tasks, whose entries lack input, result and message."""
+    return {
+        "name": "tasks",
+        "properties": {
+            "tasks": {"type": "array", "items": {"name": "task", "properties": _task_properties()}},
+            "schema": {"type": "string"},
+        },
+        "links": [{"rel": "describedby", "href": "{schema}"}],
+    }
+
+
+def _task_properties() -> Schema:
+    optional = ("image_id", "request_id", "user_id")
+    return {
+        "id": {"type": "string", "description": "An identifier for the task", "pattern": UUID_PATTERN},
+        "type": {"type": "string", "description": "What is to be done", "enum": list(TaskType)},
+        "status": {"type": "string", "description": "How far it is", "enum": list(TaskStatus)},
+        "expires_at": {"type": ["null", "string"], "description": "When it is forgotten (UTC)"},
+        **{name: {"type": ["null", "string"]} for name in optional},
+        **{name: {"type": "string"} for name in ("owner", "created_at", "updated_at")},
+        **{name: {"type": "string", "readOnly": True} for name in ("self", "schema")},
     }
 
 

@@ -1,0 +1,81 @@
+"""Fills a Keystone that was just bootstrapped, or one that an earlier seed has filled: python keystone-seed.py URL IMAGE-URL.
+
+Everybody's password is "secret".
+"""
+
+import json
+import sys
+import urllib.parse
+import urllib.request
+
+KEYSTONE, IMAGES = sys.argv[1:]
+
+# (user, project, roles in the project). What a role implies (member: reader, ...) Keystone adds.
+USERS = (
+    ("glance", "service", ("admin", "service")),
+    ("nova", "service", ("admin", "service")),
+    ("demo", "demo", ("member",)),
+    ("reader", "demo", ("reader",)),
+    ("manager", "demo", ("manager",)),
+    ("demo2", "demo2", ("member",)),
+)
+
+token = ""
+
+
+def call(method, path, body=None):
+    """The headers and the document of an answer."""
+    request = urllib.request.Request(KEYSTONE + path, method=method, data=json.dumps(body).encode() if body else None)
+    request.add_header("Content-Type", "application/json")
+    if token:
+        request.add_header("X-Auth-Token", token)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+        content = answer.read()
+        return answer.headers, json.loads(content) if content else None
+
+
+def ensure(kind, **fields):
+    """The id of the thing with these fields, which is made when there is none."""
+    known = {name: value for name, value in fields.items() if name not in ("password", "url")}
+    found = call("GET", f"/{kind}s?{urllib.parse.urlencode(known)}")[1][f"{kind}s"]
+    return found[0]["id"] if found else call("POST", f"/{kind}s", {kind: fields})[1][kind]["id"]
+
+
+def sign_in():
+    """A token of the administrator that bootstrap has made."""
+    domain = {"id": "default"}
+    user = {"name": "admin", "domain": domain, "password": "secret"}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    scope = {"project": {"name": "admin", "domain": domain}}
+    return call("POST", "/auth/tokens", {"auth": {"identity": identity, "scope": scope}})[0]["X-Subject-Token"]
+
+
+def main():
+    global token
+    token = sign_in()
+    roles = {role["name"]: role["id"] for role in call("GET", "/roles")[1]["roles"]}
+
+    def user(name):
+        return ensure("user", name=name, domain_id="default", password="secret")
+
+    def grant(target, name, role):
+        call("PUT", f"{target}/users/{user(name)}/roles/{roles[role]}")
+
+    for name, project, names in USERS:
+        target = f"/projects/{ensure('project', name=project, domain_id='default')}"
+        for role in names:
+            grant(target, name, role)
+    for role in ("admin", "reader"):
+        grant("/system", f"system-{role}", role)
+        grant("/domains/default", f"domain-{role}", role)
+    grant("/system", "glance", "reader")  # it reads everybody's limits
+
+    service = ensure("service", name="glance", type="image")
+    for interface in ("public", "internal", "admin"):
+        ensure("endpoint", service_id=service, interface=interface, region_id="RegionOne", url=IMAGES)
+    for endpoint in call("GET", f"/endpoints?service_id={service}")[1]["endpoints"]:
+        if endpoint["url"] != IMAGES:
+            call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": IMAGES}})
+
+
+main()

@@ -1,0 +1,159 @@
+"""The operations on tasks, on what the service offers, and on the image cache."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from glimpse.api.operations import Body, Operation
+from glimpse.api.v2 import info, tasks
+from glimpse.domain.tasks import TaskStatus, TaskType
+
+_S = HTTPStatus
+_IMAGE = "/v2/images/{image_id}"
+
+
+def _text(name: str, description: str, *choices: str) -> Mapping[str, Any]:
+    schema = {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+_TASK_QUERY = (
+    {
+        "name": "limit",
+        "in": "query",
+        "description": "Most tasks in the page",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    _text("marker", "Id of the task after which the page starts"),
+    _text("status", "Status", *TaskStatus),
+    _text("type", "Type", TaskType.IMPORT),
+    _text("owner", "Project that owns the task"),
+    _text("sort_key", "What to sort by", *tasks.SORT_KEYS),
+    _text("sort_dir", "A direction", "asc", "desc"),
+)
+_TASK_BODY = {
+    "type": "object",
+    "required": ["type", "input"],
+    "properties": {"type": {"type": "string", "enum": list(TaskType)}, "input": {"type": "object"}},
+}
+_IMPORT_BODY = {
+    "type": "object",
+    "required": ["method"],
+    "properties": {
+        "method": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+    },
+}
+
+TASKS = (
+    Operation(
+        "GET",
+        "/v2/tasks",
+        "List tasks",
+        tasks.list_tasks,
+        body=Body.IGNORED,
+        query=_TASK_QUERY,
+        result="tasks",
+        errors=(_S.BAD_REQUEST, _S.NOT_FOUND),
+    ),
+    Operation(
+        "POST",
+        "/v2/tasks",
+        "Start a task",
+        tasks.create_task,
+        body=Body.JSON,
+        request_schema=_TASK_BODY,
+        success=_S.CREATED,
+        result="task",
+        errors=(_S.BAD_REQUEST,),
+    ),
+    Operation(
+        "GET", "/v2/tasks/{task_id}", "Show a task", tasks.show_task, result="task", errors=(_S.NOT_FOUND,)
+    ),
+    Operation(
+        "DELETE",
+        "/v2/tasks/{task_id}",
+        "Not allowed: tasks go when they expire",
+        tasks.delete_task,
+        success=_S.METHOD_NOT_ALLOWED,
+    ),
+    Operation(
+        "GET",
+        f"{_IMAGE}/tasks",
+        "List the tasks of an image",
+        tasks.list_image_tasks,
+        errors=(_S.NOT_FOUND,),
+    ),
+)
+
+IMPORT = (
+    Operation(
+        "POST",
+        f"{_IMAGE}/import",
+        "Import data into an image",
+        info.import_image,
+        body=Body.JSON,
+        request_schema=_IMPORT_BODY,
+        success=_S.ACCEPTED,
+        errors=(_S.BAD_REQUEST,),
+    ),
+    Operation(
+        "PUT",
+        f"{_IMAGE}/stage",
+        "Stage data for an import",
+        data_handler=info.stage_image,
+        body=Body.DATA,
+        success=_S.NO_CONTENT,
+        errors=(_S.NOT_FOUND,),
+    ),
+)
+
+INFO = (
+    Operation("GET", "/v2/info/import", "List the import methods", info.show_import_methods),
+    Operation("GET", "/v2/info/stores", "List the stores", info.list_stores, errors=(_S.NOT_FOUND,)),
+    Operation(
+        "GET",
+        "/v2/info/stores/detail",
+        "List the stores with their properties",
+        info.list_stores_detail,
+        errors=(_S.NOT_FOUND,),
+    ),
+    Operation("GET", "/v2/info/usage", "Show what the project may have, and has", info.show_usage),
+    Operation(
+        "DELETE",
+        "/v2/stores/{store_id}/{image_id}",
+        "Remove an image from a store",
+        info.remove_from_store,
+        success=_S.NO_CONTENT,
+        errors=(_S.NOT_FOUND,),
+    ),
+)
+
+_CACHE = (
+    ("GET", "/v2/cache", "List cached and queued images", info.list_cache, _S.OK),
+    ("DELETE", "/v2/cache", "Empty the cache", info.empty_cache, _S.NO_CONTENT),
+    ("PUT", "/v2/cache/{image_id}", "Queue an image for caching", info.cache_image, _S.ACCEPTED),
+    (
+        "DELETE",
+        "/v2/cache/{image_id}",
+        "Remove an image from the cache",
+        info.remove_from_cache,
+        _S.NO_CONTENT,
+    ),
+    ("GET", "/v2/cache/nodes/{image_id}", "List the nodes that cache an image", info.list_cache_nodes, _S.OK),
+    ("POST", "/v2/cache/clean", "Remove what is broken from the cache", info.clean_cache, _S.OK),
+    ("POST", "/v2/cache/prune", "Bring the cache below its size", info.prune_cache, _S.OK),
+)
+CACHE = tuple(
+    Operation(
+        method,
+        path,
+        summary,
+        handler,
+        body=Body.NONE if method == "GET" else Body.IGNORED,
+        success=success,
+        errors=(_S.NOT_FOUND,),
+    )
+    for method, path, summary, handler, success in _CACHE
+)
+
+OPERATIONS = (*TASKS, *IMPORT, *INFO, *CACHE)

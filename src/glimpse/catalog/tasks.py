@@ -1,0 +1,98 @@
+"""The verbs on tasks. Policy: `tasks_api_access` for the tasks API, then the rule of the verb."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from glimpse.catalog.catalog import Catalog, find_image, require_rule, require_writer
+from glimpse.catalog.task_ports import TaskQuery
+from glimpse.domain.caller import Caller
+from glimpse.domain.errors import Invalid
+from glimpse.domain.tasks import Task, TaskStatus, TaskType
+
+_NEEDED = ("import_from", "import_from_format", "image_properties")
+_NO_ENGINE = "The import engine is not enabled on this service."
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Tasks in order, and the id after which the next page starts if there may be one."""
+
+    tasks: list[Task]
+    next_marker: str | None = None
+
+
+def create(
+    catalog: Catalog, caller: Caller, type_: TaskType, wanted: Mapping[str, Any], request_id: str
+) -> Task:
+    """Note a task. As long as there is no engine that would do it, it has failed at once, and says so.
+
+    :raises Forbidden: policy. :raises Invalid: the input of an import lacks something.
+    """
+    _require_access(catalog, caller, "add_task")
+    require_writer(caller)
+    if type_ is TaskType.IMPORT:
+        _check_import(wanted)
+    now = catalog.clock()
+    task = Task(
+        id=str(uuid4()),
+        type=type_,
+        status=TaskStatus.FAILURE,
+        owner=caller.project_id or "",
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(hours=catalog.limits.task_time_to_live),
+        request_id=request_id[:64],
+        user_id=caller.user_id,
+        input=wanted,
+        message=_NO_ENGINE,
+    )
+    catalog.records.tasks.add(task)
+    return task
+
+
+def _check_import(wanted: Mapping[str, Any]) -> None:
+    for name in _NEEDED:
+        if (not wanted.get(name) and name != "image_properties") or name not in wanted:
+            raise Invalid("input", f"an import needs '{name}'")
+    source = wanted["import_from"]
+    if not isinstance(source, str) or not source.lower().startswith(("http://", "https://")):
+        raise Invalid("import_from", "only http and https can be imported from")
+
+
+def show(catalog: Catalog, caller: Caller, task_id: str) -> Task:
+    """:raises Forbidden: policy. :raises NotFound: no such task for this caller."""
+    _require_access(catalog, caller, "get_task")
+    return catalog.records.tasks.get(task_id, _owner(caller))
+
+
+def page(catalog: Catalog, caller: Caller, query: TaskQuery) -> TaskPage:
+    """One page of the caller's tasks; administrators see everybody's. :raises Forbidden: policy."""
+    _require_access(catalog, caller, "get_tasks")
+    if query.limit == 0:
+        return TaskPage([])
+    tasks = catalog.records.tasks.page(query, catalog.clock())
+    return TaskPage(tasks, tasks[-1].id if len(tasks) == query.limit else None)
+
+
+def of_image(catalog: Catalog, caller: Caller, image_id: str) -> list[Task]:
+    """The tasks about an image. :raises NotFound: no such image for this caller."""
+    image = find_image(catalog, caller, image_id)
+    return catalog.records.tasks.of_image(image.id, _owner(caller), catalog.clock())
+
+
+def check_access(catalog: Catalog, caller: Caller) -> None:
+    """:raises Forbidden: the caller may not use the tasks API."""
+    require_rule(catalog, caller, "tasks_api_access", {})
+
+
+def _require_access(catalog: Catalog, caller: Caller, rule: str) -> None:
+    check_access(catalog, caller)
+    require_rule(catalog, caller, rule, {"project_id": caller.project_id, "owner": caller.project_id})
+
+
+def _owner(caller: Caller) -> str | None:
+    """Whose tasks the caller may see; None: everybody's."""
+    return None if caller.is_admin else caller.project_id or ""

@@ -1,0 +1,221 @@
+"""Options of Glance that are accepted without effect: which, and why; and names that Glance itself gave up.
+
+A file that worked there works here. What it asks for in vain is told at the start, and by
+`glance-status upgrade check`.
+"""
+
+from collections.abc import Mapping
+
+_NO_CACHE = "there is no image cache"
+_NO_IMPORT = "images are not imported yet"
+_NO_SCRUBBER = "images are deleted at once, and what a crash leaves is removed by any worker"
+_NO_NOTICES = "no notifications are sent"
+_NO_KEYS = "image signatures and keys are not handled yet"
+_SERVER = "the server looks after its connections by itself"
+_LOG = "logs go to log_file, or to the standard error output, in one format"
+_REGISTRY = "since Glance 21, with the registry service"
+_STORE_GROUP = "since Glance 2014.2; the options of stores are in [glance_store]"
+_DATABASE_GROUP = "since Glance 2014.2; use [database] connection"
+_OLD_API = "with the API of that version, by Glance"
+
+
+def _each(reason: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), reason)
+
+
+# Switched on, and not given: the service would not do what the operator relies on.
+UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
+    "DEFAULT": {
+        "metadata_encryption_key": "locations that Glance has encrypted with it cannot be read",
+        "delayed_delete": _NO_SCRUBBER,
+    },
+}
+
+IGNORED: Mapping[str, Mapping[str, str]] = {
+    "DEFAULT": {
+        **_each("no remote debugger is offered", "pydev_worker_debug_host pydev_worker_debug_port"),
+        **_each("it has no effect in Glance either", "digest_algorithm"),
+        **_each(_NO_IMPORT, "node_staging_uri enabled_import_methods http_retries do_secure_hash"),
+        **_each(
+            "workers share the database and need no addresses of each other", "worker_self_reference_url"
+        ),
+        **_each(
+            _NO_CACHE,
+            "image_cache_driver image_cache_sqlite_db image_cache_max_size image_cache_stall_time "
+            "image_cache_dir",
+        ),
+        **_each(
+            _NO_NOTICES,
+            "default_publisher_id disabled_notifications transport_url control_exchange "
+            "executor_thread_pool_size rpc_conn_pool_size rpc_response_timeout",
+        ),
+        **_each(_NO_SCRUBBER, "scrub_time scrub_pool_size wakeup_time daemon restore"),
+        **_each(_SERVER, "backlog tcp_keepidle max_header_line http_keepalive client_socket_timeout"),
+        **_each(
+            _LOG,
+            "log_config_append log_date_format use_syslog use_journal syslog_log_facility use_json "
+            "use_eventlog log_color watch_log_file log_rotate_interval log_rotate_interval_type "
+            "max_logfile_count max_logfile_size_mb log_rotation_type logging_context_format_string "
+            "logging_default_format_string logging_debug_format_suffix logging_exception_prefix "
+            "logging_user_identity_format default_log_levels publish_errors instance_format "
+            "instance_uuid_format rate_limit_interval rate_limit_burst rate_limit_except_level "
+            "fatal_deprecations",
+        ),
+    },
+    "database": _each(
+        "connections are pooled and retried by fixed rules",
+        "backend sqlite_synchronous slave_connection mysql_sql_mode mysql_wsrep_sync_wait "
+        "asyncio_connection asyncio_slave_connection synchronous_reader max_pool_size max_retries "
+        "retry_interval max_overflow connection_debug connection_trace connection_recycle_time "
+        "pool_timeout use_db_reconnect db_retry_interval db_inc_retry_interval "
+        "db_max_retry_interval db_max_retries connection_parameters min_pool_size use_tpool "
+        "mysql_enable_ndb idle_timeout sql_max_retries",
+    ),
+    "glance_store": {
+        **_each(
+            "the filesystem store chooses it by itself",
+            "filesystem_store_chunk_size filesystem_store_timeout filesystem_store_thread_pool_size "
+            "filesystem_store_threadpool_threshold",
+        ),
+        **_each(
+            "images are not fetched from HTTP locations yet",
+            "https_ca_certificates_file https_insecure http_proxy_information",
+        ),
+        "filesystem_store_metadata_file": "locations carry no metadata of mount points",
+        "store_capabilities_update_min_interval": "it has no effect in Glance either",
+    },
+    "image_format": _each(
+        "the inspection of uploads has fixed rules", "vmdk_allowed_types gpt_safety_checks_nonfatal"
+    ),
+    "task": _each(_NO_IMPORT, "task_time_to_live task_executor work_dir eventlet_executor_pool_size"),
+    "taskflow_executor": _each(_NO_IMPORT, "engine_mode max_workers conversion_format"),
+    "wsgi": _each(_SERVER, "task_pool_threads python_interpreter"),
+}
+
+# Groups of which nothing is used.
+IGNORED_GROUPS: Mapping[str, str] = {
+    "image_import_opts": _NO_IMPORT,
+    "import_filtering_opts": _NO_IMPORT,
+    "glance_download_properties": _NO_IMPORT,
+    "inject_metadata_properties": _NO_IMPORT,
+    "image_conversion": _NO_IMPORT,
+    "os_glance_staging_store": _NO_IMPORT,
+    "os_glance_tasks_store": _NO_IMPORT,
+    "backend_defaults": "there is one store, with a group of its own",
+    "oslo_messaging_notifications": _NO_NOTICES,
+    "oslo_messaging_rabbit": _NO_NOTICES,
+    "oslo_messaging_kafka": _NO_NOTICES,
+    "oslo_messaging_amqp": _NO_NOTICES,
+    "oslo_messaging_zmq": _NO_NOTICES,
+    "oslo_middleware": "headers of proxies are not read yet; set public_endpoint",
+    "cors": "scripts of other origins are not let in yet",
+    "healthcheck": "the health check has no back ends yet",
+    "oslo_concurrency": "no locks in files are needed",
+    "oslo_reports": "no reports are written",
+    "key_manager": _NO_KEYS,
+    "barbican": _NO_KEYS,
+    "barbican_service_user": _NO_KEYS,
+    "vault": _NO_KEYS,
+    "os_brick": "there is no Cinder store",
+    "profiler": "requests are not traced",
+}
+
+# Groups that libraries read, with options that may depend on plugins.
+LIBRARY_GROUPS = ("keystone_authtoken", "oslo_policy", "oslo_limit")
+
+# In effect, but Glance has announced that they will go.
+DEPRECATED: Mapping[str, Mapping[str, str]] = {
+    "DEFAULT": {"show_multiple_locations": "since Newton; grant the location rules by policy"},
+    "glance_store": {
+        "stores": "since Rocky; use enabled_backends",
+        "default_store": "since Rocky; use [glance_store] default_backend",
+        "filesystem_store_datadirs": "since Glance 31: use filesystem_store_datadir",
+    },
+}
+
+REMOVED: Mapping[str, Mapping[str, str]] = {
+    "DEFAULT": {
+        "pipe_handle": "since Glance 30; it was for Windows",
+        "eventlet_hub": "since Glance 2014.2",
+        "ca_file": "since Glance 20; let a proxy check certificates of clients",
+        "secure_proxy_ssl_header": "since Glance 25; use [oslo_middleware] enable_proxy_headers_parsing",
+        "cache_prefetcher_interval": "since Glance 25",
+        "location_strategy": "since Glance 29; use the weight of stores",
+        "allow_additional_image_properties": "since Glance 29; they are allowed",
+        "enforce_secure_rbac": "since Glance 26; the new defaults of the policy are in force",
+        "owner_is_tenant": "since Glance 22; owners are projects",
+        "admin_role": "since Glance 22; use the policy rule context_is_admin",
+        "data_api": "since Glance 21; records are in the database of [database] connection",
+        "enable_v1_api": f"{_OLD_API} 17",
+        "enable_v2_api": f"{_OLD_API} 21; the API v2 is always there",
+        "enable_v3_api": f"{_OLD_API} 12",
+        "enable_v1_registry": _REGISTRY,
+        "enable_v2_registry": _REGISTRY,
+        "enable_image_import": "since Glance 17",
+        **_each(
+            _REGISTRY,
+            "registry_host registry_port registry_client_protocol registry_client_key_file "
+            "registry_client_cert_file registry_client_ca_file registry_client_insecure "
+            "registry_client_timeout use_user_token admin_user admin_password admin_tenant_name "
+            "auth_url auth_strategy auth_region send_identity_headers allowed_rpc_exception_modules",
+        ),
+        **_each(
+            "since Glance 11: nothing waits in files",
+            "cleanup_scrubber cleanup_scrubber_time scrubber_datadir",
+        ),
+        "known_stores": _STORE_GROUP,
+        "default_store": _STORE_GROUP,
+        "db_auto_create": _DATABASE_GROUP,
+        "db_enforce_mysql_charset": _DATABASE_GROUP,
+        **_each(
+            "since Glance 2014.2; use [oslo_messaging_notifications]",
+            "notifier_strategy notification_driver notification_topics",
+        ),
+        "verbose": "from oslo.log; use debug",
+        "log_config": "from oslo.log",
+        "use_syslog_rfc_format": "from oslo.log",
+        "disable_process_locking": "moved to [oslo_concurrency]",
+        "lock_path": "moved to [oslo_concurrency]",
+        "flavor": "moved to [paste_deploy]",
+        "config_file": "moved to [paste_deploy]",
+        "mastertoken": "since Glance 21",
+        "slavetoken": "since Glance 21",
+        "load_enabled": "since Glance 15",
+        "available_plugins": "since Glance 15",
+    },
+    "store_type_location_strategy": {"store_type_preference": "since Glance 29; use the weight of stores"},
+    "oslo_policy": {"enforce_scope": "from oslo.policy; scopes are always enforced"},
+}
+
+# Names of removed options that are too many to list, by how they begin.
+REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
+    "DEFAULT": {
+        "sql_": _DATABASE_GROUP,
+        "sqlalchemy_": _DATABASE_GROUP,
+        "rabbit_": "since Glance 2014.2; use [oslo_messaging_rabbit]",
+        "qpid_": "since Glance 2014.2",
+        "filesystem_store_": _STORE_GROUP,
+        "swift_store_": _STORE_GROUP,
+        "s3_store_": _STORE_GROUP,
+        "rbd_store_": _STORE_GROUP,
+        "cinder_": _STORE_GROUP,
+        "vmware_": _STORE_GROUP,
+        "sheepdog_store_": _STORE_GROUP,
+    },
+    "glance_store": {
+        "sheepdog_store_": "with that store",
+        "mongodb_store_": "with that store",
+    },
+}
+
+# Options of stores that are not built yet, by how they begin.
+STORE_PREFIXES = (
+    "swift_",
+    "default_swift_",
+    "s3_store_",
+    "rbd_",
+    "rados_",
+    "cinder_",
+    "vmware_",
+    "rootwrap_",
+)

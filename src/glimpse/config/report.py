@@ -1,0 +1,96 @@
+"""What configuration files ask for in vain: options that are ignored, deprecated, removed or unknown."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from oslo_config import cfg
+
+from glimpse.config import known
+from glimpse.config.files import Entry, Source, entries, files_of
+from glimpse.config.options import GROUPS, registered
+
+
+class Kind(StrEnum):
+    """What is amiss with an option."""
+
+    UNSUPPORTED = "not supported"
+    IGNORED = "ignored"
+    DEPRECATED = "deprecated"
+    REMOVED = "removed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An option in a file that does not do what its author may expect."""
+
+    entry: Entry
+    kind: Kind
+    reason: str
+
+    def __str__(self) -> str:
+        """One line: where, which, what and why."""
+        entry = self.entry
+        return f"{entry.file}:{entry.line}: [{entry.group}] {entry.name} is {self.kind}: {self.reason}"
+
+
+def findings(source: Source, config: cfg.ConfigOpts) -> list[Finding]:
+    """What is amiss with the files of `source`, which `config` has read, in their order.
+
+    :raises OSError: a file cannot be read.
+    """
+    used = registered(config)
+    judged = (_judge(entry, used) for path in files_of(source) for entry in entries(path))
+    return [finding for finding in judged if finding]
+
+
+def _judge(entry: Entry, used: Mapping[str, set[str]]) -> Finding | None:
+    for kind, reason in _reasons(entry, used):
+        return Finding(entry, kind, reason)
+    names = used.get(entry.group, set())
+    if entry.name in names or entry.group in known.LIBRARY_GROUPS:
+        return None
+    close = get_close_matches(entry.name, names, 1)
+    if entry.group not in used:
+        return Finding(entry, Kind.UNKNOWN, "no option of that group is known")
+    return Finding(entry, Kind.UNKNOWN, f"did you mean {close[0]}?" if close else "no such option is known")
+
+
+def _reasons(entry: Entry, used: Mapping[str, set[str]]) -> Iterator[tuple[Kind, str]]:
+    if entry.name not in used.get(entry.group, set()):
+        for kind, table in (
+            (Kind.UNSUPPORTED, known.UNSUPPORTED),
+            (Kind.IGNORED, known.IGNORED),
+            (Kind.REMOVED, known.REMOVED),
+        ):
+            if entry.name in table.get(entry.group, {}):
+                yield _softened(kind, entry.value), table[entry.group][entry.name]
+        for group, option in _moved().get((entry.group, entry.name), ()):
+            yield Kind.DEPRECATED, f"use [{group}] {option}"
+        for prefix, reason in known.REMOVED_PREFIXES.get(entry.group, {}).items():
+            if entry.name.startswith(prefix):
+                yield Kind.REMOVED, reason
+        if entry.group == "glance_store" and entry.name.startswith(known.STORE_PREFIXES):
+            yield Kind.IGNORED, "there is no such store yet"
+        family = entry.group.split(".")[0]
+        if family in known.IGNORED_GROUPS:
+            yield Kind.IGNORED, known.IGNORED_GROUPS[family]
+    elif entry.name in known.DEPRECATED.get(entry.group, {}):
+        yield Kind.DEPRECATED, known.DEPRECATED[entry.group][entry.name]
+
+
+def _softened(kind: Kind, value: str) -> Kind:
+    """What is not supported does no harm when it is switched off."""
+    off = value.lower() in ("", "0", "false", "no", "off")
+    return Kind.IGNORED if kind is Kind.UNSUPPORTED and off else kind
+
+
+def _moved() -> dict[tuple[str, str], list[tuple[str, str]]]:
+    return {
+        (old.group or group, old.name or option.dest): [(group, option.dest)]
+        for group, options in GROUPS.items()
+        for option in options
+        for old in option.deprecated_opts
+    }

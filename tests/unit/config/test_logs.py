@@ -1,0 +1,56 @@
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from glimpse.config.logs import mask_secrets, set_up_logs
+from glimpse.config.settings import read_settings
+from glimpse.domain.errors import Invalid
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger as in a new process."""
+    logger = logging.getLogger()
+    level = logger.level
+    yield logger
+    for handler in [handler for handler in logger.handlers if handler.name == "glimpse"]:
+        handler.close()
+        logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def test_a_file_that_logrotate_may_move(tmp_path: Path, root: logging.Logger) -> None:
+    path = tmp_path / "api.log"
+    set_up_logs(replace(read_settings(), log_file=path, log_to_stderr=False, debug=True))
+    logging.getLogger("a.b").debug("first %s", "line")
+    path.rename(tmp_path / "old.log")
+    logging.getLogger("a.b").warning("second: %s", {"password": "hidden"})
+    assert (tmp_path / "old.log").read_text().endswith(" DEBUG a.b first line\n")
+    assert " WARNING a.b second: " in path.read_text()
+    assert "hidden" not in path.read_text()
+    assert root.level == logging.DEBUG
+
+
+def test_once_only(tmp_path: Path, root: logging.Logger) -> None:
+    for name in ("a", "b"):
+        set_up_logs(replace(read_settings(), log_file=tmp_path / name, log_to_stderr=True))
+    assert [handler.name for handler in root.handlers].count("glimpse") == 2
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path, root: logging.Logger) -> None:
+    with pytest.raises(Invalid, match="log_file"):
+        set_up_logs(replace(read_settings(), log_file=tmp_path / "absent" / "x.log"))
+    assert "glimpse" not in [handler.name for handler in root.handlers]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mysql+pymysql://glance:s3cret@db/glance", "'password': 's3cret'", "'admin_password': u's3cret'"],
+)
+def test_secrets(text: str) -> None:
+    assert "s3cret" not in mask_secrets(f"{text} and more")
+    assert mask_secrets(f"{text} and more").endswith(" and more")
