@@ -29,8 +29,9 @@ start() {
     fi
     # Keystone reads sys.argv as options of its own, but here they are gunicorn's.
     printf 'import sys\nsys.argv = sys.argv[:1]\nfrom keystone.wsgi.api import application\n' >"$home/face.py"
+    # One request at a time: SQLite refuses a writer that has read before another one wrote, without waiting.
     OS_KEYSTONE_CONFIG_FILES=$home/keystone.conf OS_KEYSTONE_CONFIG_DIR=$home \
-        in_background "$programs/gunicorn" -w 1 --threads 8 -b "127.0.0.1:$port" --pythonpath "$home" face:application
+        in_background "$programs/gunicorn" -w 1 -b "127.0.0.1:$port" --pythonpath "$home" face:application
 }
 
 stop() { end TERM; }

@@ -37,8 +37,8 @@ def read_rows() -> list[Row]:
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("| `") and len(cells) == 5:
-            requests, aspect, theirs, ours, reason = (cell.strip("`") for cell in cells)
-            rows.append(Row(requests, aspect, theirs, ours, reason))
+            requests, aspect, theirs, ours = (cell.strip("`") for cell in cells[:4])
+            rows.append(Row(requests, aspect, theirs, ours, cells[4]))
     return rows
 
 

@@ -11,6 +11,7 @@ from glimpse.api.v2.metadef_documents import Document, object_document, property
 from glimpse.api.v2.metadef_query import check_object_query, read_tag_query, resource_type_of
 from glimpse.catalog import metadef_parts
 from glimpse.domain.metadef_documents import read_part, read_tag, read_tags
+from glimpse.domain.metadef_documents import shown
 from glimpse.domain.metadefs import Part, PartKind
 
 _TRUE = ("true", "t", "yes", "y", "on", "1")
@@ -52,7 +53,7 @@ def delete_objects(service: Service, call: Call) -> Response:
 def list_properties(service: Service, call: Call) -> Response:
     """GET /v2/metadefs/namespaces/{namespace}/properties"""
     found = _parts(service, call, PartKind.PROPERTY)
-    return json_response({"properties": {part.name: property_document(part) for part in found}})
+    return json_response({"properties": {part.name: shown(part.schema) for part in found}})
 
 
 def create_property(service: Service, call: Call) -> Response:
