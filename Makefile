@@ -6,7 +6,7 @@ STATE ?= .state
 SOURCES := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test fmt services services-down bench docs clean
+.PHONY: help setup run check test conformance fmt services services-down bench docs clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ check: $(VENV)/.developer  ## style, types, import rules and the quick tests
 
 test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
 	$(BIN)/pytest
+
+conformance: $(VENV)/.developer  ## Tempest's image tests against a running service
+	GLIMPSE_TEMPEST=1 $(BIN)/pytest tests/clients/test_tempest.py
 
 fmt: $(VENV)/.developer  ## put the source in order
 	$(BIN)/ruff check --fix --quiet $(SOURCES) || true

@@ -227,10 +227,22 @@ def _settled(document: Any) -> Any:
         return {
             name: sorted(map(_settled, value), key=repr)
             if name in free and isinstance(value, list)
+            else _without_names(value)
+            if name == "properties"
             else _settled(value)
             for name, value in document.items()
         }
     return [_settled(item) for item in document] if isinstance(document, list) else document
+
+
+def _without_names(properties: Any) -> Any:
+    # Upstream repeats the name inside of a property once the property was written on its own.
+    if not isinstance(properties, dict):
+        return properties
+    return {
+        key: {name: _settled(value) for name, value in schema.items() if name != "name"}
+        for key, schema in properties.items()
+    }
 
 
 def differences(one: Any, other: Any) -> Iterator[str]:

@@ -54,7 +54,7 @@ class ResourceType:
 
     name: str
     created_at: datetime
-    updated_at: datetime
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

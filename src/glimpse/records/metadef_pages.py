@@ -60,6 +60,8 @@ class NamespacePages:
         """The rows of the page, in order, for `metadef_rows.namespace_of`."""
         marker = query.marker
         value = getattr(marker, query.sort_key) if marker is not None else None
+        if marker is not None and query.sort_key == "updated_at":
+            value = marker.updated_at or marker.created_at
         shape = _Shape(
             query.sort_key,
             query.descending,

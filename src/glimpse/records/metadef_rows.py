@@ -99,14 +99,14 @@ def namespace_of(text: str | bytes) -> Namespace:
         description,
         tuple(sorted((_association(link) for link in links or ()), key=lambda link: link.name)),
         _moment(created),
-        _moment(updated or created),
+        _moment(updated) if updated else None,
         number,
     )
 
 
 def _association(values: list[Any]) -> Association:
     name, prefix, target, created, updated = values
-    return Association(name, prefix, target, _moment(created), _moment(updated or created))
+    return Association(name, prefix, target, _moment(created), _moment(updated) if updated else None)
 
 
 def part_of(text: str | bytes) -> Part:
@@ -119,7 +119,7 @@ def part_of(text: str | bytes) -> Part:
         description,
         tuple(required.split(",")) if required else (),
         _moment(created),
-        _moment(updated or created),
+        _moment(updated) if updated else None,
     )
 
 
@@ -138,7 +138,7 @@ def _document(text: str | None) -> dict[str, Any]:
 def resource_type_of(text: str | bytes) -> ResourceType:
     """The type of resource in a row."""
     name, created, updated = orjson.loads(text)
-    return ResourceType(name, _moment(created), _moment(updated or created))
+    return ResourceType(name, _moment(created), _moment(updated) if updated else None)
 
 
 def _moment(text: str) -> datetime:

@@ -307,7 +307,7 @@ class TestPage:
                 {"namespace_id": key, "name": "o", "json_schema": "{}", "required": "a,b", "created_at": NOW},
             )
         found = metadefs.get("a")
-        assert (found.visibility, found.protected, found.updated_at) == (Visibility.PRIVATE, False, NOW)
+        assert (found.visibility, found.protected, found.updated_at) == (Visibility.PRIVATE, False, None)
         part_object, part_property = metadefs.parts(found)
         assert part_property.schema == {"type": "integer"}
         assert part_object.required == ("a", "b")
