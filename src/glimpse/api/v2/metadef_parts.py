@@ -10,8 +10,7 @@ from glimpse.api.v2.images import no_content
 from glimpse.api.v2.metadef_documents import Document, object_document, property_document, tag_document
 from glimpse.api.v2.metadef_query import check_object_query, read_tag_query, resource_type_of
 from glimpse.catalog import metadef_parts
-from glimpse.domain.metadef_documents import read_part, read_tag, read_tags
-from glimpse.domain.metadef_documents import shown
+from glimpse.domain.metadef_documents import read_part, read_tag, read_tags, shown
 from glimpse.domain.metadefs import Part, PartKind
 
 _TRUE = ("true", "t", "yes", "y", "on", "1")
