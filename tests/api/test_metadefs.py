@@ -82,7 +82,6 @@ class TestCreate:
         ]
         assert document["properties"]["cores"] == {
             **FULL["properties"]["cores"],
-            "name": "cores",
             "default": "4",
         }
         assert document["properties"]["flag"]["default"] == "True"

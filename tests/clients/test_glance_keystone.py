@@ -92,8 +92,8 @@ def test_metadefs(admin: Person, demo: Person) -> None:
     assert list(demo("md-property-list", name)) == ["word"]
     admin("md-object-create", "--name", "thing", "--schema", '{"description": "A thing"}', name)
     assert demo("md-object-show", name, "thing")["description"] == "A thing"
+    admin("md-tag-create-multiple", "--names", "a,b", name)
     admin("md-tag-create", "--name", "lone", name)
-    admin("md-tag-create-multiple", "--names", "a,b", "--append", name)
     assert sorted(demo("md-tag-list", name)) == ["a", "b", "lone"]
     admin("md-tag-update", "--name", "renamed", name, "lone")
     admin("md-resource-type-associate", "--name", "OS::Glance::Image", name)

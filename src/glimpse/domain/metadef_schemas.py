@@ -162,7 +162,11 @@ _PROPERTIES: Schema = {
     "name": "properties",
     "definitions": DEFINITIONS,
     "properties": {
-        "properties": {"type": "object", "additionalProperties": _item(PROPERTY)},
+        # By name: there it need not be repeated.
+        "properties": {
+            "type": "object",
+            "additionalProperties": {**_item(PROPERTY), "required": ["title", "type"]},
+        },
         "first": _TEXT,
         "next": _TEXT,
         "schema": _TEXT,
