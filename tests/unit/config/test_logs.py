@@ -15,11 +15,16 @@ def root() -> Iterator[logging.Logger]:
     """The root logger as in a new process."""
     logger = logging.getLogger()
     level = logger.level
+    _take_off_handlers(logger)
     yield logger
+    _take_off_handlers(logger)
+    logger.setLevel(level)
+
+
+def _take_off_handlers(logger: logging.Logger) -> None:
     for handler in [handler for handler in logger.handlers if handler.name == "glimpse"]:
         handler.close()
         logger.removeHandler(handler)
-    logger.setLevel(level)
 
 
 def test_a_file_that_logrotate_may_move(tmp_path: Path, root: logging.Logger) -> None:
