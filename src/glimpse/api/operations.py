@@ -55,6 +55,12 @@ class Operation:
     errors: Sequence[HTTPStatus] = field(default_factory=tuple)
 
 
+def text_parameter(name: str, description: str, *choices: str) -> Mapping[str, Any]:
+    """A parameter of the query that is a text, one of `choices` if there are any (OpenAPI 3.1)."""
+    schema = {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
 class Resource:
     """The ASGI application at one path: finds the operation for the method and answers the call."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from glimpse.api.operations import Body, Operation, RecordHandler
+from glimpse.api.operations import Body, Operation, RecordHandler, text_parameter
 from glimpse.api.v2 import metadef_parts, metadefs
 from glimpse.api.v2.metadef_openapi import request_schema
 from glimpse.api.v2.metadef_query import SORT_KEYS, TAG_SORT_KEYS, VISIBILITIES
@@ -22,11 +22,6 @@ _PROPERTY = f"{_PROPERTIES}/{{property_name}}"
 _TAG = f"{_TAGS}/{{tag_name}}"
 
 
-def _text(name: str, description: str, *choices: str) -> Mapping[str, Any]:
-    schema = {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
 def _paging(what: str, *sort_keys: str) -> tuple[Mapping[str, Any], ...]:
     return (
         {
@@ -35,9 +30,9 @@ def _paging(what: str, *sort_keys: str) -> tuple[Mapping[str, Any], ...]:
             "description": f"Most {what} in the page",
             "schema": {"type": "integer", "minimum": 0},
         },
-        _text("marker", "Name after which the page starts"),
-        _text("sort_key", "What to sort by", *sort_keys),
-        _text("sort_dir", "A direction", "desc", "asc"),
+        text_parameter("marker", "Name after which the page starts"),
+        text_parameter("sort_key", "What to sort by", *sort_keys),
+        text_parameter("sort_dir", "A direction", "desc", "asc"),
     )
 
 
@@ -84,7 +79,7 @@ def _delete(path: str, summary: str, handler: RecordHandler) -> Operation:
     )
 
 
-_RESOURCE_TYPE = _text("resource_type", "Show properties by their names on this type of resource")
+_RESOURCE_TYPE = text_parameter("resource_type", "Show properties by their names on this type of resource")
 
 OPERATIONS = (
     _get(
@@ -94,8 +89,8 @@ OPERATIONS = (
         "namespaces",
         (
             *_paging("namespaces", *SORT_KEYS),
-            _text("visibility", "Scope", *VISIBILITIES),
-            _text("resource_types", "Types of resource, of which one must be associated: a,b"),
+            text_parameter("visibility", "Scope", *VISIBILITIES),
+            text_parameter("resource_types", "Types of resource, of which one must be associated: a,b"),
         ),
     ),
     _post(_NAMESPACES, "Add a namespace", metadefs.create_namespace, schemas.NAMESPACE),

@@ -1,20 +1,13 @@
 """The operations on tasks, on what the service offers, and on the image cache."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
-from glimpse.api.operations import Body, Operation
+from glimpse.api.operations import Body, Operation, text_parameter
 from glimpse.api.v2 import info, tasks
 from glimpse.domain.tasks import TaskStatus, TaskType
 
 _S = HTTPStatus
 _IMAGE = "/v2/images/{image_id}"
-
-
-def _text(name: str, description: str, *choices: str) -> Mapping[str, Any]:
-    schema = {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 _TASK_QUERY = (
@@ -24,12 +17,12 @@ _TASK_QUERY = (
         "description": "Most tasks in the page",
         "schema": {"type": "integer", "minimum": 0},
     },
-    _text("marker", "Id of the task after which the page starts"),
-    _text("status", "Status", *TaskStatus),
-    _text("type", "Type", TaskType.IMPORT),
-    _text("owner", "Project that owns the task"),
-    _text("sort_key", "What to sort by", *tasks.SORT_KEYS),
-    _text("sort_dir", "A direction", "asc", "desc"),
+    text_parameter("marker", "Id of the task after which the page starts"),
+    text_parameter("status", "Status", *TaskStatus),
+    text_parameter("type", "Type", TaskType.IMPORT),
+    text_parameter("owner", "Project that owns the task"),
+    text_parameter("sort_key", "What to sort by", *tasks.SORT_KEYS),
+    text_parameter("sort_dir", "A direction", "asc", "desc"),
 )
 _TASK_BODY = {
     "type": "object",

@@ -1,10 +1,8 @@
 """The operations of the Image API v2, in the order of the API's description."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
-from glimpse.api.operations import Body, Operation
+from glimpse.api.operations import Body, Operation, text_parameter
 from glimpse.api.v2 import data, images, members, metadef_routes, other_routes, schemas
 from glimpse.api.v2.query import SORT_KEYS
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
@@ -14,11 +12,6 @@ from glimpse.domain.status import ImageStatus
 _S = HTTPStatus
 
 
-def _text(name: str, description: str, *choices: str) -> Mapping[str, Any]:
-    schema = {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
 _LIST_QUERY = (
     {
         "name": "limit",
@@ -26,24 +19,24 @@ _LIST_QUERY = (
         "description": "Most images in the page",
         "schema": {"type": "integer", "minimum": 0},
     },
-    _text("marker", "Id of the image after which the page starts"),
-    _text("sort", "Keys and directions: name:asc,created_at:desc"),
-    _text("sort_key", "A key to sort by; may be repeated", *SORT_KEYS),
-    _text("sort_dir", "A direction; may be repeated", "asc", "desc"),
-    _text("visibility", "Scope", *Visibility, "all"),
-    _text("member_status", "The caller's answer to shared images", *MemberStatus, "all"),
-    _text("owner", "Project that owns the image"),
-    _text("name", "Name; also in:a,b"),
-    _text("status", "Status; also in:a,b", *ImageStatus),
-    _text("disk_format", "Disk format; also in:a,b", *DISK_FORMATS),
-    _text("container_format", "Container format; also in:a,b", *CONTAINER_FORMATS),
-    _text("tag", "A tag; may be repeated, all must be there"),
-    _text("os_hidden", "Show hidden images instead", "true", "false"),
-    _text("protected", "Whether the image is protected", "true", "false"),
-    _text("created_at", "Time, or gt:, gte:, lt:, lte:, eq:, neq: and a time"),
-    _text("updated_at", "Time, or gt:, gte:, lt:, lte:, eq:, neq: and a time"),
-    _text("size_min", "Least size in bytes"),
-    _text("size_max", "Greatest size in bytes"),
+    text_parameter("marker", "Id of the image after which the page starts"),
+    text_parameter("sort", "Keys and directions: name:asc,created_at:desc"),
+    text_parameter("sort_key", "A key to sort by; may be repeated", *SORT_KEYS),
+    text_parameter("sort_dir", "A direction; may be repeated", "asc", "desc"),
+    text_parameter("visibility", "Scope", *Visibility, "all"),
+    text_parameter("member_status", "The caller's answer to shared images", *MemberStatus, "all"),
+    text_parameter("owner", "Project that owns the image"),
+    text_parameter("name", "Name; also in:a,b"),
+    text_parameter("status", "Status; also in:a,b", *ImageStatus),
+    text_parameter("disk_format", "Disk format; also in:a,b", *DISK_FORMATS),
+    text_parameter("container_format", "Container format; also in:a,b", *CONTAINER_FORMATS),
+    text_parameter("tag", "A tag; may be repeated, all must be there"),
+    text_parameter("os_hidden", "Show hidden images instead", "true", "false"),
+    text_parameter("protected", "Whether the image is protected", "true", "false"),
+    text_parameter("created_at", "Time, or gt:, gte:, lt:, lte:, eq:, neq: and a time"),
+    text_parameter("updated_at", "Time, or gt:, gte:, lt:, lte:, eq:, neq: and a time"),
+    text_parameter("size_min", "Least size in bytes"),
+    text_parameter("size_max", "Greatest size in bytes"),
 )
 
 _MEMBER_BODY = {
