@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -34,6 +34,7 @@ from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
 from glimpse.records import open_records
 from glimpse.records.database import connect
+from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
 from glimpse.transfer.removal import keep_house
 from glimpse.transfer.threads import start_threads
@@ -148,13 +149,10 @@ def make_service(settings: Settings) -> Service:
         quotas=KeystoneLimits(config) if config.use_keystone_limits else None,
         known=read_known_properties(config),
     )
-    store = FilesystemStore(
-        settings.store_id, settings.image_folder, thin=settings.thin, file_mode=settings.image_file_mode
-    )
     transfer = Transfer(
         catalog=catalog,
         worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
-        stores=Stores({store.id: store}, store.id),
+        stores=Stores({store.id: store for store in _stores(settings)}, settings.store_id),
         threads=start_threads(),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
@@ -166,6 +164,19 @@ def make_service(settings: Settings) -> Service:
         settings.public_endpoint,
         options=Options(settings.show_image_direct_url, settings.show_multiple_locations),
     )
+
+
+def _stores(settings: Settings) -> Iterator[Store]:
+    yield FilesystemStore(
+        settings.store_id, settings.image_folder, thin=settings.thin, file_mode=settings.image_file_mode
+    )
+    if settings.http_store is not None:
+        # Imported only when used, as all clients of stores.
+        from glimpse.stores.http import HttpStore
+        from glimpse.stores.outbound import Outbound
+
+        insecure, ca_file = settings.https_insecure, settings.https_ca
+        yield HttpStore(settings.http_store, Outbound(settings.url_rules, ca_file=ca_file, insecure=insecure))
 
 
 def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:

@@ -20,7 +20,7 @@ from glimpse.access.identity import Identity
 from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
-from glimpse.api.service import Service
+from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas, Records
 from glimpse.catalog.worker import Worker
@@ -30,6 +30,8 @@ from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Unauthenticated
 from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.http import HttpStore
+from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer
 
@@ -157,15 +159,17 @@ class World:
             protection=self.protection,
             quotas=self.quotas,
         )
+        http = HttpStore("http", Outbound(self.settings.url_rules, Patience(retries=0)))
         transfer = Transfer(
             catalog=catalog,
             worker=Worker("tests", self.settings.lease_seconds, lambda: time.time() + self.later),
-            stores=Stores({store.id: store}, store.id),
+            stores=Stores({store.id: store, "http": http}, store.id),
             threads=start_threads(),
             hashing_algorithm=self.settings.hashing_algorithm,
             require_format_match=self.settings.require_format_match,
         )
-        return Service(catalog, transfer, identity, self.settings.public_endpoint)
+        shown = self.settings.show_image_direct_url, self.settings.show_multiple_locations
+        return Service(catalog, transfer, identity, self.settings.public_endpoint, options=Options(*shown))
 
     def client(self, persona: str) -> "Client":
         """Somebody who calls."""

@@ -250,7 +250,7 @@ def test_cve_2016_0757_removal_of_locations(alice: Client, admin: Client, change
     """Without a location the image was queued again, and its owner gave it other data under the same id."""
     for client in (alice, admin):
         image = client.active(b"trusted")
-        assert client.patch(image["id"], *changes).status_code == 403
+        assert client.patch(image["id"], *changes).status_code in (400, 403)
         assert client.show(image["id"]) == image
         assert client.upload(image["id"], b"swapped").status_code == 409
         assert client.data(image["id"]).content == b"trusted"

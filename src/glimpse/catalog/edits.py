@@ -29,7 +29,7 @@ def setting(
     """Set an attribute or property; `new` insists that it is absent, `existing` that it is present.
 
     :raises Invalid: the value breaks a rule. :raises ReadOnly: not the client's to write.
-    :raises Reserved: the service's own name. :raises Forbidden: locations are not editable here.
+    :raises Reserved: the service's own name.
     """
     attribute = catalog.attributes.get(name)
     if attribute is None:
@@ -38,8 +38,6 @@ def setting(
     check_writable(catalog.attributes, name)
     if name == "id":
         raise Forbidden("Attribute 'id' is read-only.")
-    if name == "locations":
-        raise Forbidden("It is not allowed to set locations of an image.")
     if new:
         raise Conflict(f"Property {name} already present.")
     check_attribute(attribute, value)

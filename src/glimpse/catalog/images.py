@@ -134,16 +134,23 @@ def edit(
     :raises LimitExceeded: more properties or tags than allowed.
     :raises Conflict: the status changed meanwhile.
     """
-    before = find_image(catalog, caller, image_id, "modify_image" if changes else "get_image")
-    seen = seen_by(catalog, caller)
-    if not changes:
-        return seen(before)
-    require_writer(caller)
+    rule = "modify_image" if changes else "get_image"
+    before, after = planned(catalog, caller, image_id, changes, rule)
+    return seen_by(catalog, caller)(_save(catalog, before, after))
+
+
+def planned(
+    catalog: Catalog, caller: Caller, image_id: str, changes: Sequence[Callable[[Image], Image]], rule: str
+) -> tuple[Image, Image]:
+    """The image as it is and as the changes make it; nothing is written. Raises as `edit`."""
+    before = find_image(catalog, caller, image_id, rule)
+    if changes:
+        require_writer(caller)
     after = before
     for change in changes:
         after = change(after)
     _check_quotas(catalog, before, after)
-    return seen(_save(catalog, before, after))
+    return before, after
 
 
 def _check_quotas(catalog: Catalog, before: Image, after: Image) -> None:

@@ -100,6 +100,15 @@ class Allowance:
     limits: Mapping[Resource, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the bytes must fit that a project comes to store: its local quota (None: any), its allowance."""
+
+    project_id: str | None
+    quota: int | None = None
+    allowance: Allowance | None = None
+
+
 class ImageRecords(Protocol):
     """Images with their properties, tags and locations."""
 
@@ -128,10 +137,31 @@ class ImageRecords(Protocol):
     def change(
         self, image_id: str, change: ImageChange, statuses: frozenset[ImageStatus], now: datetime
     ) -> None:
-        """Write `change` if the image is in one of `statuses`, and set `updated_at`.
+        """Write `change`, which leaves the locations as they are, if the image is in one of `statuses`, and
+        set `updated_at`.
 
         :raises NotFound: the image is gone.
         :raises Conflict: the image is in another status.
+        """
+
+    def relocate(
+        self,
+        image_id: str,
+        change: ImageChange,
+        statuses: frozenset[ImageStatus],
+        charge: Charge | None,
+        worker: str,
+        lease_until: float,
+        now: datetime,
+    ) -> list["Intent"]:
+        """Write `change` as the method of that name does, locations included; no charge if none is added.
+
+        In the same transaction a DELETE intent of `worker` is noted for each place that the image no longer
+        has; these come back.
+
+        :raises NotFound: the image is gone.
+        :raises Conflict: the image is in another status, or its locations are no longer those before.
+        :raises LimitExceeded: the bytes at the new locations do not fit what `charge` says.
         """
 
     def move(

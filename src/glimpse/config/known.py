@@ -77,10 +77,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
             "filesystem_store_chunk_size filesystem_store_timeout filesystem_store_thread_pool_size "
             "filesystem_store_threadpool_threshold",
         ),
-        **_each(
-            "images are not fetched from HTTP locations yet",
-            "https_ca_certificates_file https_insecure http_proxy_information",
-        ),
+        "http_proxy_information": "HTTP locations are read without a proxy",
         "filesystem_store_metadata_file": "locations carry no metadata of mount points",
         "store_capabilities_update_min_interval": "it has no effect in Glance either",
     },
@@ -95,7 +92,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
 # Groups of which nothing is used.
 IGNORED_GROUPS: Mapping[str, str] = {
     "image_import_opts": _NO_IMPORT,
-    "import_filtering_opts": _NO_IMPORT,
     "glance_download_properties": _NO_IMPORT,
     "inject_metadata_properties": _NO_IMPORT,
     "image_conversion": _NO_IMPORT,

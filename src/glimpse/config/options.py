@@ -61,7 +61,9 @@ DEFAULT = (
         default="/etc/glance/metadefs/",
         help="Folder of the metadata definitions that `glance-manage db load_metadefs` reads.",
     ),
-    cfg.DictOpt("enabled_backends", help="Stores, as `id:type`. So far one, of the type `file`."),
+    cfg.DictOpt(
+        "enabled_backends", help="Stores, as `id:type`: one of the type `file`, and one `http` at most."
+    ),
 )
 
 DATABASE = (
@@ -96,6 +98,35 @@ STORE = (
     ),
     cfg.BoolOpt(
         "filesystem_thin_provisioning", default=True, help="Keep holes instead of writing blocks of zeros."
+    ),
+)
+
+# Of the same groups.
+HTTP_STORE = (
+    cfg.StrOpt("https_ca_certificates_file", help="Authorities that HTTPS locations are verified by."),
+    cfg.BoolOpt(
+        "https_insecure",
+        default=False,
+        help="Do not verify HTTPS locations, unless there is a CA file.",
+    ),
+)
+
+IMPORT_FILTERING = (
+    *(
+        cfg.ListOpt(
+            f"allowed_{kind}",
+            default=default,
+            help=f"{kind.capitalize()} of URLs that images come from; empty: all but `disallowed_{kind}`.",
+        )
+        for kind, default in (("schemes", ["http", "https"]), ("hosts", []), ("ports", ["80", "443"]))
+    ),
+    *(
+        cfg.ListOpt(
+            f"disallowed_{kind}",
+            default=[],
+            help=f"{kind.capitalize()} of URLs that are refused if `allowed_{kind}` is empty.",
+        )
+        for kind in ("schemes", "hosts", "ports")
     ),
 )
 
@@ -148,7 +179,8 @@ GROUPS = {
     "DEFAULT": DEFAULT,
     "database": DATABASE,
     "paste_deploy": PASTE,
-    "glance_store": STORES + STORE,
+    "glance_store": STORES + STORE + HTTP_STORE,
+    "import_filtering_opts": IMPORT_FILTERING,
     "image_format": IMAGE_FORMAT,
     "glimpse": GLIMPSE,
 }

@@ -7,6 +7,7 @@ from typing import Any
 from oslo_config import cfg
 
 from glimpse.domain.errors import Invalid
+from glimpse.domain.url_rules import Choice, Rules
 
 _FILE = {"file", "filesystem", "glance.store.filesystem.Store"}
 _HTTP = {"http", "https", "glance.store.http.Store"}
@@ -18,21 +19,25 @@ _RESERVED = "os_glance_"
 @dataclass(frozen=True, slots=True)
 class StorePlace:
     """The filesystem store: its name, its folder, the files' permissions (0: 0640), whether to keep holes;
-    and whether images may also live at HTTP locations.
+    and the name of the store of HTTP locations, if there is one, and how that verifies its sources.
     """
 
     id: str
     folder: Path
     file_mode: int
     thin: bool
-    http: bool
+    http: str | None = None
+    https_ca: str | None = None
+    https_insecure: bool = False
 
 
 def read_store(config: cfg.ConfigOpts, state: Path) -> StorePlace:
     """The store that the options describe. :raises Invalid: they ask for what there is not."""
     backends: dict[str, str] | None = config.enabled_backends
-    identity = _only_backend(config, backends) if backends else "file"
+    identity = _file_backend(config, backends) if backends else "file"
+    http = _http_backend(config, backends)
     options = config[identity] if backends else config.glance_store
+    sources = config[http] if backends and http else config.glance_store
     if not backends:
         _check_schemes(config)
     return StorePlace(
@@ -40,19 +45,41 @@ def read_store(config: cfg.ConfigOpts, state: Path) -> StorePlace:
         _folder(options, state),
         _file_mode(options.filesystem_store_file_perm),
         options.filesystem_thin_provisioning,
-        http=not backends and bool(_HTTP & set(config.glance_store.stores)),
+        http,
+        sources.https_ca_certificates_file,
+        sources.https_insecure,
     )
 
 
-def _only_backend(config: cfg.ConfigOpts, backends: dict[str, str]) -> str:
+def read_rules(config: cfg.ConfigOpts) -> Rules:
+    """What the options allow of URLs that images come from."""
+    options = config.import_filtering_opts
+    schemes, hosts, ports = (
+        Choice(frozenset(options[f"allowed_{kind}"]), frozenset(options[f"disallowed_{kind}"]))
+        for kind in ("schemes", "hosts", "ports")
+    )
+    return Rules(schemes, hosts, ports)
+
+
+def _http_backend(config: cfg.ConfigOpts, backends: dict[str, str] | None) -> str | None:
+    if not backends:
+        return "http" if _HTTP & set(config.glance_store.stores) else None
+    names = [name for name, kind in backends.items() if kind in _HTTP]
+    if len(names) > 1:
+        raise Invalid("enabled_backends", "more than one store of HTTP locations is not supported yet")
+    return names[0] if names else None
+
+
+def _file_backend(config: cfg.ConfigOpts, backends: dict[str, str]) -> str:
     for name, kind in backends.items():
         if name.startswith(_RESERVED):
             raise Invalid("enabled_backends", f"names that begin with '{_RESERVED}' are reserved: '{name}'")
-        if kind not in _FILE:
+        if kind not in _FILE | _HTTP:
             raise Invalid("enabled_backends", f"stores of the type '{kind}' are not supported yet")
-    if len(backends) > 1:
-        raise Invalid("enabled_backends", "more than one store is not supported yet")
-    [name] = backends
+    names = [name for name, kind in backends.items() if kind in _FILE]
+    if len(names) != 1:
+        raise Invalid("enabled_backends", "exactly one store of files is supported so far")
+    [name] = names
     default = config.glance_store.default_backend
     if default != name:
         raise Invalid("default_backend", f"'{default or ''}' is not in enabled_backends")

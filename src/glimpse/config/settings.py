@@ -13,9 +13,10 @@ from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
 from glimpse.config.files import Source, entries, files_of
-from glimpse.config.options import STORE, register, registered
-from glimpse.config.places import read_store
+from glimpse.config.options import HTTP_STORE, STORE, register, registered
+from glimpse.config.places import read_rules, read_store
 from glimpse.domain.errors import Invalid
+from glimpse.domain.url_rules import Rules
 
 _UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 _LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|::1|localhost)\Z")
@@ -44,7 +45,10 @@ class Settings:
     image_folder: Path
     image_file_mode: int
     thin: bool
-    http_store: bool
+    http_store: str | None
+    https_ca: str | None
+    https_insecure: bool
+    url_rules: Rules
     auth_strategy: str
     allow_noauth_on_network: bool
     htpasswd: Path
@@ -103,7 +107,7 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
     for group, name, value in source.overrides:
         _override(config, group, name, value)
     for identity in _value(config, source, "DEFAULT", "enabled_backends") or ():
-        config.register_opts(STORE, group=identity)
+        config.register_opts(STORE + HTTP_STORE, group=identity)
     return config
 
 
@@ -194,6 +198,9 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         image_file_mode=store.file_mode,
         thin=store.thin,
         http_store=store.http,
+        https_ca=store.https_ca,
+        https_insecure=store.https_insecure,
+        url_rules=read_rules(config),
         auth_strategy=_auth_strategy(config, source),
         allow_noauth_on_network=config.glimpse.allow_noauth_on_network,
         htpasswd=Path(config.glimpse.http_basic_auth_user_file or state / "htpasswd"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from glimpse.domain.status import ImageStatus
 
@@ -27,10 +28,10 @@ class MemberStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place where the whole image rests. `metadata["store"]` names the store."""
+    """A place where the whole image rests. `metadata["store"]` names the store; the rest is its bringer's."""
 
     url: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class ImageChange:
     """The difference between an image and what it becomes: only what is named here is written.
 
     `columns` holds base attributes by name; `properties` the custom properties to set;
-    `dropped` the custom properties to remove; tags likewise.
+    `dropped` the custom properties to remove; tags likewise. `locations` are those before and after.
     """
 
     columns: Mapping[str, object] = field(default_factory=dict)
@@ -95,12 +96,14 @@ class ImageChange:
     dropped: frozenset[str] = frozenset()
     tags_added: frozenset[str] = frozenset()
     tags_removed: frozenset[str] = frozenset()
+    locations: tuple[tuple[Location, ...], tuple[Location, ...]] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.columns or self.properties or self.dropped or self.tags_added or self.tags_removed)
+        children = self.properties or self.dropped or self.tags_added or self.tags_removed
+        return bool(self.columns or children or self.locations)
 
 
-# What PATCH may change, in the document's words; the rest is the service's own.
+# The attributes that an edit may change, directly or by what it does to the locations.
 EDITABLE = (
     "name",
     "disk_format",
@@ -111,6 +114,11 @@ EDITABLE = (
     "owner",
     "protected",
     "os_hidden",
+    "status",
+    "size",
+    "checksum",
+    "os_hash_algo",
+    "os_hash_value",
 )
 
 
@@ -130,4 +138,5 @@ def difference(before: Image, after: Image) -> ImageChange:
         dropped=frozenset(before.properties.keys() - after.properties.keys()),
         tags_added=after.tags - before.tags,
         tags_removed=before.tags - after.tags,
+        locations=None if after.locations == before.locations else (before.locations, after.locations),
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     Connection,
     Table,
@@ -39,7 +40,7 @@ _Rows = list[dict[str, object]]
 _FIELDS = tuple(column.name for column in images.c if column.name not in {"deleted", "deleted_at"})
 
 _INSERT_IMAGE = insert(images)
-_INSERT = {table: insert(table) for table in (image_properties, image_tags)}
+_INSERT = {table: insert(table) for table in (image_properties, image_tags, image_locations)}
 _REVIVE_PROPERTY = (
     update(image_properties)
     .where(image_properties.c.id == bindparam("row"))
@@ -63,9 +64,19 @@ _TAGS_OF = select(image_tags.c.value, image_tags.c.id, image_tags.c.deleted).whe
     image_tags.c.image_id == bindparam("of")
 )
 _LOCATIONS_OF = (
-    select(image_locations.c.value, image_locations.c.meta_data)
+    select(
+        image_locations.c.value,
+        image_locations.c.meta_data,
+        image_locations.c.id,
+        image_locations.c.status,
+    )
     .where(image_locations.c.image_id == bindparam("of"), is_present(image_locations))
     .order_by(image_locations.c.id)
+)
+_DROP_LOCATION = (
+    update(image_locations)
+    .where(image_locations.c.id == bindparam("row"))
+    .values(updated_at=bindparam("now"), deleted_at=bindparam("now"), deleted=True, status="deleted")
 )
 _STATE_OF = select(images.c.status, images.c.protected, images.c.deleted).where(
     images.c.id == bindparam("of")
@@ -113,6 +124,8 @@ def change(
         _change_properties(connection, image_id, difference, now)
     if difference.tags_added or difference.tags_removed:
         _change_tags(connection, image_id, difference, now)
+    if difference.locations:
+        _change_locations(connection, image_id, *difference.locations, now)
 
 
 def move(
@@ -134,10 +147,38 @@ def delete(
     update_image(connection, image_id, sources, values, unprotected=True)
     # Read behind the lock: an upload may have published a location since the caller saw the image.
     rows = connection.execute(_LOCATIONS_OF, {"of": image_id})
-    locations = [Location(value, metadata_of(metadata)) for value, metadata in rows]
+    locations = [Location(row.value, metadata_of(row.meta_data)) for row in rows]
     for statement in _DELETE_CHILDREN:
         connection.execute(statement, {"of": image_id, "now": now})
     return locations
+
+
+def _change_locations(
+    connection: Connection,
+    image_id: str,
+    before: tuple[Location, ...],
+    after: tuple[Location, ...],
+    now: datetime,
+) -> None:
+    rows = [row for row in connection.execute(_LOCATIONS_OF, {"of": image_id}) if row.status == "active"]
+    present = tuple(Location(row.value, metadata_of(row.meta_data)) for row in rows)
+    if present != before:
+        raise Conflict(f"The locations of image {image_id} were changed meanwhile.")
+    dropped: _Rows = [
+        {"row": row.id, "now": now}
+        for row, location in zip(rows, present, strict=True)
+        if location not in after
+    ]
+    _execute_all(connection, _DROP_LOCATION, dropped)
+    for location in after:
+        if location not in before:
+            add_location(connection, image_id, location, now)
+
+
+def add_location(connection: Connection, image_id: str, location: Location, now: datetime) -> None:
+    """Insert a location after those that the image has. The image's row must have been written before."""
+    values = {"value": location.url, "meta_data": orjson.dumps(dict(location.metadata)).decode()}
+    _insert_all(connection, image_locations, [_child(image_id, now, **values, status="active")])
 
 
 def update_image(

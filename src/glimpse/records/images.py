@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Select, bindparam, false, select
 
-from glimpse.catalog.ports import Allowance, Intent, IntentKind, PageQuery, Resource, Viewer
+from glimpse.catalog.ports import Allowance, Charge, Intent, IntentKind, PageQuery, Resource, Viewer
 from glimpse.domain.errors import NotFound
 from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import ImageStatus
@@ -16,7 +16,7 @@ from glimpse.records.database import Database
 from glimpse.records.dialects import Sql
 from glimpse.records.filters import is_member
 from glimpse.records.pages import Pages
-from glimpse.records.quota import STORED, TOTALS, USAGE_KEY, require_allowed, stored
+from glimpse.records.quota import STORED, TOTALS, USAGE_KEY, require_allowed, require_room, stored
 from glimpse.records.rows import document, image_of
 from glimpse.records.tables import images
 
@@ -61,6 +61,36 @@ class SqlImageRecords:
     ) -> None:
         """See the port."""
         self._database.write(lambda connection: changes.change(connection, image_id, change, statuses, now))
+
+    def relocate(
+        self,
+        image_id: str,
+        change: ImageChange,
+        statuses: frozenset[ImageStatus],
+        charge: Charge | None,
+        worker: str,
+        lease_until: float,
+        now: datetime,
+    ) -> list[Intent]:
+        """See the port."""
+        before, after = change.locations or ((), ())
+        kept = {location.url for location in after}
+        wanted = [
+            _removal(image_id, location, worker, lease_until)
+            for location in before
+            if location.url not in kept
+        ]
+
+        def work(connection: Connection) -> None:
+            changes.change(connection, image_id, change, statuses, now)
+            if charge is not None:
+                # What came in counts by now.
+                require_room(connection, charge.project_id, 0, charge.quota)
+                require_allowed(connection, charge.allowance, {Resource.SIZE_TOTAL: 0})
+            changes.note_intents(connection, wanted)
+
+        self._database.write(work)
+        return wanted
 
     def move(
         self, image_id: str, sources: frozenset[ImageStatus], target: ImageStatus, now: datetime

@@ -4,17 +4,15 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
-import orjson
-from sqlalchemy import Connection, Delete, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Update, bindparam, delete, select, update
 
 from glimpse.catalog.ports import Allowance, Intent, IntentKind, Resource, WrittenData
 from glimpse.domain.errors import Conflict, Gone, NotFound
-from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus
-from glimpse.records.changes import move, note_intents, update_image
+from glimpse.records.changes import add_location, move, note_intents, update_image
 from glimpse.records.database import Database
 from glimpse.records.quota import require_allowed, require_room
-from glimpse.records.tables import image_locations, intents
+from glimpse.records.tables import intents
 
 _QUEUED = frozenset({ImageStatus.QUEUED})
 _SAVING = frozenset({ImageStatus.SAVING})
@@ -95,7 +93,7 @@ class SqlIntentRecords:
             # The image counts from here on, by its location; the reservation has ended above.
             require_room(connection, project_id, data.size, quota)
             require_allowed(connection, allowance, {Resource.SIZE_TOTAL: data.size})
-            connection.execute(insert(image_locations), _location(image_id, data.location, now))
+            add_location(connection, image_id, data.location, now)
 
         self._database.write(work)
 
@@ -167,16 +165,3 @@ def _publish(connection: Connection, image_id: str, data: WrittenData, now: date
         update_image(connection, image_id, _SAVING, values)
     except (NotFound, Conflict) as error:
         raise Gone(f"Image {image_id} was deleted or changed during the upload.") from error
-
-
-def _location(image_id: str, location: Location, now: datetime) -> dict[str, object]:
-    return {
-        "image_id": image_id,
-        "value": location.url,
-        "meta_data": orjson.dumps(dict(location.metadata)).decode(),
-        "status": "active",
-        "created_at": now,
-        "updated_at": now,
-        "deleted_at": None,
-        "deleted": False,
-    }

@@ -85,13 +85,13 @@ class Writer(Protocol):
 
 
 class Store(Protocol):
-    """A place where images rest. `id` is the operator's name for it, `scheme` begins its URLs."""
+    """A place where images rest. `id` is the operator's name for it, `schemes` are those of its URLs."""
 
     @property
     def id(self) -> str: ...
 
     @property
-    def scheme(self) -> str: ...
+    def schemes(self) -> tuple[str, ...]: ...
 
     def open_writer(self, key: ObjectKey, size: int | None) -> Writer:
         """Begin an object. `size` is its number of bytes, None if unknown.
@@ -131,6 +131,12 @@ class Store(Protocol):
         After it returned, a writer of that attempt that still lives can no longer commit.
 
         :raises Unavailable: the store does not answer; call again.
+        """
+
+    def check_url(self, url: str) -> None:
+        """Judge a URL that a client brings as a new location of an image; the object is not looked at.
+
+        :raises Invalid: this store takes no such location.
         """
 
     def usage(self) -> Usage:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from glimpse.domain.errors import Conflict, LimitExceeded
+from glimpse.domain.errors import Conflict, Invalid, LimitExceeded
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
 
 # A reader gets no more than this at once, however large the chunks were that the writer gave.
@@ -21,7 +21,7 @@ class _Object:
 class MemoryStore:
     """Images in memory, at most `capacity` bytes of them, those on their way in included."""
 
-    scheme = "memory"
+    schemes = ("memory",)
 
     def __init__(self, id: str, *, capacity: int | None = None) -> None:  # noqa: A002
         self.id = id
@@ -66,6 +66,10 @@ class MemoryStore:
             if found is not None and found.attempt == key.attempt:
                 del self._objects[key.image_id]
                 self._used -= found.size
+
+    def check_url(self, url: str) -> None:  # noqa: ARG002 - the contract's signature
+        """:raises Invalid: always: what this process holds came through it."""
+        raise Invalid("url", "locations of this scheme are not taken")
 
     def usage(self) -> Usage:
         """Bytes kept, and how many more are allowed."""

@@ -30,12 +30,13 @@ class Stores:
 
         :raises Unavailable: that store is not configured here.
         """
-        named = self.by_id.get(location.metadata.get("store", ""))
-        if named is not None:
-            return named
+        # Whoever wrote the location may have put anything there.
+        named = location.metadata.get("store")
+        if isinstance(named, str) and named in self.by_id:
+            return self.by_id[named]
         scheme = location.url.partition("://")[0]
         for store in self.by_id.values():
-            if store.scheme == scheme:
+            if scheme in store.schemes:
                 return store
         raise Unavailable("store", f"no store for '{scheme}' locations is configured")
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from glimpse.catalog.ports import IntentKind, Records, Viewer
-from glimpse.domain.errors import Conflict, Duplicate, Invalid, NotFound
+from glimpse.catalog.ports import Charge, Intent, IntentKind, Records, Viewer
+from glimpse.domain.errors import Conflict, Duplicate, Invalid, LimitExceeded, NotFound
 from glimpse.domain.image import ImageChange, Location, MemberStatus, Visibility
 from glimpse.domain.status import ImageStatus
 from glimpse.records import tables
@@ -301,3 +301,46 @@ def test_property_names_that_differ_in_case(records: Records) -> None:
 def test_times_are_kept_to_the_second(records: Records) -> None:
     image = create(records, created_at=NOW - timedelta(seconds=1), updated_at=NOW)
     assert records.images.get(image.id, None) == image
+
+
+def test_locations_are_added_and_dropped(records: Records) -> None:
+    image = create(records)
+    write_data(records, image)
+    [first] = records.images.get(image.id, None).locations
+    second, third = Location("http://a/b", {"note": {"a": [1]}}), Location("http://a/c")
+
+    def relocate(before: tuple[Location, ...], after: tuple[Location, ...]) -> list[Intent]:
+        change = ImageChange(locations=(before, after))
+        active = frozenset({ImageStatus.ACTIVE})
+        return records.images.relocate(image.id, change, active, None, "w", 1000.0, LATER)
+
+    assert relocate((first,), (first, second, third)) == []
+    assert records.images.get(image.id, None).locations == (first, second, third)
+    with pytest.raises(Conflict):
+        relocate((first,), (first, Location("http://late")))
+    [removal] = relocate((first, second, third), (second, third))
+    assert (removal.kind, removal.target) == (IntentKind.DELETE, first.url)
+    assert removal.store == first.metadata["store"]
+    # The bytes at a URL stay as long as the image has it, whatever is noted about it.
+    noted = Location(third.url, {"note": "x"})
+    assert relocate((second, third), (second, noted)) == []
+    assert records.images.get(image.id, None).locations == (second, noted)
+    assert records.images.get(image.id, None).updated_at == LATER
+
+
+def test_locations_must_fit_the_quota(records: Records) -> None:
+    image = create(records)
+    write_data(records, image)
+    before = records.images.get(image.id, None)
+    change = ImageChange(locations=(before.locations, (*before.locations, Location("http://a/b"))))
+    size = before.size or 0
+
+    def relocate(quota: int) -> None:
+        charge = Charge("mine", quota)
+        records.images.relocate(image.id, change, frozenset({before.status}), charge, "w", 1.0, LATER)
+
+    with pytest.raises(LimitExceeded):
+        relocate(2 * size - 1)
+    assert records.images.get(image.id, None).locations == before.locations
+    relocate(2 * size)
+    assert records.images.usage("mine") == 2 * size

@@ -80,7 +80,7 @@ class StoreSuite:
         writer = store.open_writer(new_key(), length if announced else None)
         writer.write([CONTENT[:length]])
         url = writer.commit()
-        assert url.startswith(f"{store.scheme}://")
+        assert url.partition("://")[0] in store.schemes
         assert store.stat(url) == length
         assert get(store, url) == CONTENT[:length]
         store.delete(url)

@@ -12,6 +12,7 @@ from glimpse.config.options import GROUPS, register
 from glimpse.config.settings import default_state_dir, read_config, read_quota, read_settings, settings_of
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 from glimpse.domain.errors import Invalid
+from glimpse.domain.url_rules import Choice, Rules
 
 Write = Callable[[str], str]
 
@@ -51,7 +52,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.hashing_algorithm, settings.lease_seconds) == ("sha512", 10.0)
     assert settings.source == Source(overrides=(("glimpse", "state_dir", str(tmp_path)),))
     assert (settings.log_file, settings.log_to_stderr) == (None, True)
-    assert (settings.store_id, settings.http_store, settings.image_file_mode) == ("file", True, 0)
+    assert (settings.store_id, settings.http_store, settings.image_file_mode) == ("file", "http", 0)
 
 
 def test_files_override(write: Write, tmp_path: Path) -> None:
@@ -224,10 +225,29 @@ def test_one_folder_in_the_plural(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stores", "http"), [("file,http", True), ("file", False), ("filesystem,https", True)]
+    ("stores", "http"), [("file,http", "http"), ("file", None), ("filesystem,https", "http")]
 )
-def test_stores(write: Write, stores: str, http: bool) -> None:
-    assert read_settings([write(f"[glance_store]\nstores = {stores}\n")]).http_store is http
+def test_stores(write: Write, stores: str, http: str | None) -> None:
+    assert read_settings([write(f"[glance_store]\nstores = {stores}\n")]).http_store == http
+
+
+def test_a_store_of_locations_beside_the_one_of_files(write: Write) -> None:
+    settings = read_settings(
+        [
+            write(
+                "[DEFAULT]\nenabled_backends = fast:file,web:http\n[glance_store]\ndefault_backend = fast\n"
+                "[web]\nhttps_insecure = true\n"
+            )
+        ]
+    )
+    assert (settings.store_id, settings.http_store, settings.https_insecure) == ("fast", "web", True)
+
+
+def test_rules_for_urls(write: Write) -> None:
+    rules = read_settings(
+        [write("[import_filtering_opts]\nallowed_ports =\ndisallowed_hosts = a, b\n")]
+    ).url_rules
+    assert rules == Rules(ports=Choice(), hosts=Choice(disallowed=frozenset({"a", "b"})))
 
 
 @pytest.mark.parametrize(

@@ -75,17 +75,20 @@ def test_each_part_makes_a_change_true() -> None:
 def test_what_the_service_writes_is_no_difference(image: Image) -> None:
     other = replace(
         image,
-        status=ImageStatus.ACTIVE,
         updated_at=NOON + timedelta(days=1),
-        size=5,
-        checksum="x",
-        locations=(Location("file:///x"),),
+        virtual_size=5,
         member="lab",
     )
     assert not difference(image, other)
 
 
-def test_editable_are_the_attributes_that_patch_may_change() -> None:
+@given(IMAGES)
+def test_other_locations_are_a_difference(image: Image) -> None:
+    other = replace(image, locations=(*image.locations, Location("http://a/b")))
+    assert difference(image, other) == ImageChange(locations=(image.locations, other.locations))
+
+
+def test_editable_are_the_attributes_that_an_edit_may_change() -> None:
     assert set(EDITABLE) == {
         "name",
         "disk_format",
@@ -96,4 +99,9 @@ def test_editable_are_the_attributes_that_patch_may_change() -> None:
         "owner",
         "protected",
         "os_hidden",
+        "status",
+        "size",
+        "checksum",
+        "os_hash_algo",
+        "os_hash_value",
     }

@@ -19,14 +19,16 @@ _IGNORED_ON_CREATE = frozenset({"os_hash_algo", "os_hash_value"})
 # Runtime properties that are nobody's business.
 _HIDDEN = frozenset({"os_glance_stage_host", "os_glance_hash_op_host"})
 
+NO_LOCATIONS: Mapping[str, Any] = {}
+
 
 def timestamp(moment: datetime) -> str:
     """UTC seconds, as the API writes times."""
     return f"{moment.isoformat(timespec='seconds')}Z"
 
 
-def image_document(image: Image) -> dict[str, Any]:
-    """An image as clients see it; the order of keys is upstream's."""
+def image_document(image: Image, locations: Mapping[str, Any] = NO_LOCATIONS) -> dict[str, Any]:
+    """An image as clients see it, with these fields about its locations; the order of keys is upstream's."""
     path = f"/v2/images/{image.id}"
     document: dict[str, Any] = {
         name: "" if value is None else value
@@ -52,6 +54,7 @@ def image_document(image: Image) -> dict[str, Any]:
         id=image.id,
         created_at=timestamp(image.created_at),
         updated_at=timestamp(image.updated_at),
+        **locations,
         tags=sorted(image.tags),
         self=path,
         file=f"{path}/file",

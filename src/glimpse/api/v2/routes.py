@@ -79,7 +79,7 @@ OPERATIONS = (
         "PATCH",
         _IMAGE,
         "Change an image",
-        images.edit_image,
+        data_handler=images.edit_image,
         body=Body.PATCH,
         result="image",
         errors=(

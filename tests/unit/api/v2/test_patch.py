@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glimpse.api.operations import PATCH_TYPES
-from glimpse.api.v2.patch import Step, as_change, read_path, read_steps
+from glimpse.api.v2.patch import Step, as_change, read_offers, read_path, read_steps
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.images import edit
+from glimpse.catalog.locations import Offer
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, ReadOnly, Reserved
-from glimpse.domain.image import Image, Visibility
+from glimpse.domain.image import Image, Location, Visibility
 from glimpse.domain.status import ImageStatus
 from tests.unit.world import ADMIN, MEMBER, MISSING, OTHER, READER, put_in_status, register, reload
 
@@ -127,7 +128,7 @@ def test_any_document_is_read_or_refused(media: str, document: object) -> None:
     ],
 )
 def test_paths(path: str, name: str) -> None:
-    assert read_path(path) == name
+    assert read_path(path) == (name, None)
 
 
 @pytest.mark.parametrize(
@@ -155,10 +156,64 @@ def test_bad_paths(path: object) -> None:
     assert refused.value.field == "path"
 
 
-@pytest.mark.parametrize("path", ["/locations/-", "/locations/0"])
-def test_single_locations_cannot_be_changed(path: str) -> None:
-    with pytest.raises(Forbidden):
-        read_path(path)
+@pytest.mark.parametrize("position", ["-", "0", "x"])
+def test_locations_have_positions(position: str) -> None:
+    assert read_path(f"/locations/{position}") == ("locations", position)
+
+
+@pytest.mark.parametrize(
+    ("operation", "path"),
+    [("add", "/locations"), ("remove", "/locations"), ("replace", "/locations/0"), ("add", "/locations/0/1")],
+)
+def test_how_locations_are_named(operation: str, path: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_steps(NEWER, [newer(operation, path, [])])
+    assert refused.value.field == "path"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "http://a/b",
+        {"url": "http://a/b"},
+        {"url": "a", "metadata": {}},
+        {"url": 5, "metadata": {}},
+        {"url": "http://a/\U0001f600", "metadata": {}},
+        {"url": "http://a/b", "metadata": []},
+        {"url": "http://a/b", "metadata": {"store": []}},
+        {"url": "http://a/b", "metadata": {}, "status": "active"},
+        {"url": "http://a/b", "metadata": {}, "validation_data": []},
+        {"url": "http://a/b", "metadata": {}, "validation_data": {"checksum": "0" * 32}},
+        {"url": "http://a/b", "metadata": {}, "validation_data": {"x": "y"}},
+        {
+            "url": "http://a/b",
+            "metadata": {},
+            "validation_data": {"os_hash_algo": "sha512", "os_hash_value": "0" * 64},
+        },
+        {
+            "url": "http://a/b",
+            "metadata": {},
+            "validation_data": {"os_hash_algo": "shake_128", "os_hash_value": ""},
+        },
+    ],
+)
+def test_bad_locations(value: object) -> None:
+    for step in (
+        {"op": "add", "path": "/locations/-", "value": value},
+        newer("replace", "/locations", [value]),
+    ):
+        with pytest.raises(Invalid):
+            [read_offers(one, "sha512") for one in read_steps(NEWER, [step])]
+
+
+def test_a_location_with_digests() -> None:
+    digests = {"os_hash_algo": "sha512", "os_hash_value": "a" * 128, "checksum": "b" * 32}
+    value = {"url": "http://a/b", "metadata": {"a": {"b": 1}}, "validation_data": digests}
+    [step] = read_steps(NEWER, [newer("add", "/locations/7", value)])
+    assert read_offers(step, "sha512") == [Offer(Location("http://a/b", {"a": {"b": 1}}), digests)]
+    with pytest.raises(Conflict):
+        read_offers(step, "sha256")
 
 
 def test_a_new_property(catalog: Catalog) -> None:
@@ -220,9 +275,7 @@ def test_all_or_nothing(catalog: Catalog) -> None:
     assert reload(catalog, image.id) == image
 
 
-@pytest.mark.parametrize(
-    "name", ["name", "tags", "visibility", "min_ram", "owner", "locations", "id", "status"]
-)
+@pytest.mark.parametrize("name", ["name", "tags", "visibility", "min_ram", "owner", "id", "status"])
 def test_base_attributes_cannot_be_removed(catalog: Catalog, name: str) -> None:
     image = register(catalog)
     with pytest.raises(Forbidden):
@@ -268,14 +321,6 @@ def test_reserved_names(catalog: Catalog, op: str) -> None:
         with pytest.raises(Reserved) as refused:
             patch(catalog, MEMBER, image, newer(op, f"/{name}", "x"))
         assert refused.value.field == name
-
-
-@pytest.mark.parametrize("caller", [MEMBER, ADMIN])
-def test_locations_cannot_be_replaced(catalog: Catalog, caller: Caller) -> None:
-    image = register(catalog)
-    for op in ("add", "replace"):
-        with pytest.raises(Forbidden):
-            patch(catalog, caller, image, newer(op, "/locations", []))
 
 
 @pytest.mark.parametrize(
