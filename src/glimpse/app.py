@@ -24,7 +24,6 @@ from glimpse.access.users import UserFiles
 from glimpse.api.application import make_application
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
-from glimpse.catalog.worker import Worker
 from glimpse.config.files import Source
 from glimpse.config.image_schema import read_known_properties
 from glimpse.config.logs import set_up_logs
@@ -32,10 +31,14 @@ from glimpse.config.paste import read_pipeline
 from glimpse.config.settings import Settings, check_values, read_config, require_loopback, settings_of
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
+from glimpse.domain.tasks import TaskType
+from glimpse.jobs.engine import Engine, run_jobs
+from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer
@@ -47,13 +50,16 @@ def create_application(settings: Settings) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        housekeeper = asyncio.create_task(keep_house(service.transfer))
+        background = [
+            asyncio.create_task(keep_house(service.transfer)),
+            asyncio.create_task(run_jobs(service.jobs)),
+        ]
         try:
             yield
         finally:
-            housekeeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await housekeeper
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
 
     return make_application(service, lifespan)
 
@@ -157,10 +163,14 @@ def make_service(settings: Settings) -> Service:
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
     )
+    kinds = {
+        TaskType.LOCATION_IMPORT.value: location_import(transfer, do_secure_hash=settings.do_secure_hash)
+    }
     return Service(
         catalog,
         transfer,
         _identity(settings, config, policy),
+        Engine(catalog.records.jobs, transfer.worker, kinds, transfer.threads.record),
         settings.public_endpoint,
         options=Options(settings.show_image_direct_url, settings.show_multiple_locations),
     )
@@ -173,10 +183,13 @@ def _stores(settings: Settings) -> Iterator[Store]:
     if settings.http_store is not None:
         # Imported only when used, as all clients of stores.
         from glimpse.stores.http import HttpStore
-        from glimpse.stores.outbound import Outbound
+        from glimpse.stores.outbound import Outbound, Patience
 
+        patience = Patience(retries=settings.http_retries)
         insecure, ca_file = settings.https_insecure, settings.https_ca
-        yield HttpStore(settings.http_store, Outbound(settings.url_rules, ca_file=ca_file, insecure=insecure))
+        yield HttpStore(
+            settings.http_store, Outbound(settings.url_rules, patience, ca_file=ca_file, insecure=insecure)
+        )
 
 
 def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:

@@ -17,6 +17,7 @@ ALLOWED = {
     "/v2/images": "GET, POST",
     IMAGE: "DELETE, GET, PATCH",
     f"{IMAGE}/file": "GET, PUT",
+    f"{IMAGE}/locations": "GET, POST",
     f"{IMAGE}/actions/deactivate": "POST",
     f"{IMAGE}/actions/reactivate": "POST",
     f"{IMAGE}/tags/x": "DELETE, PUT",

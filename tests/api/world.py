@@ -23,15 +23,17 @@ from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas, Records
-from glimpse.catalog.worker import Worker
 from glimpse.config.settings import Settings
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Unauthenticated
+from glimpse.jobs.engine import Engine
+from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
 from glimpse.stores.http import HttpStore
 from glimpse.stores.outbound import Outbound, Patience
+from glimpse.transfer.location_import import location_import
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer
 
@@ -169,7 +171,19 @@ class World:
             require_format_match=self.settings.require_format_match,
         )
         shown = self.settings.show_image_direct_url, self.settings.show_multiple_locations
-        return Service(catalog, transfer, identity, self.settings.public_endpoint, options=Options(*shown))
+        kinds = {"location_import": location_import(transfer, do_secure_hash=self.settings.do_secure_hash)}
+        jobs = Engine(records.jobs, transfer.worker, kinds, transfer.threads.record)
+        return Service(
+            catalog, transfer, identity, jobs, self.settings.public_endpoint, options=Options(*shown)
+        )
+
+    def do_jobs(self) -> None:
+        """Do the jobs that are due, until they have ended or are postponed."""
+
+        async def work() -> None:
+            await asyncio.gather(*await self.service.jobs.take())
+
+        self.loop.run(work())
 
     def client(self, persona: str) -> "Client":
         """Somebody who calls."""

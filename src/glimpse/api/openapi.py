@@ -123,6 +123,14 @@ def _schemas(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
         "Members": _list_schema("members", "Member"),
         "Task": {"type": "object", "properties": task_schema()["properties"]},
         "Tasks": _list_schema("tasks", "Task"),
+        "Locations": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"url": {"type": "string"}, "metadata": {"type": "object"}},
+                "required": ["url", "metadata"],
+            },
+        },
         "Schema": {"type": "object"},
         **metadef_components(),
         "Patch": _patch_schema({"op": {"enum": ["add", "replace", "remove"]}, "path": {"type": "string"}}),

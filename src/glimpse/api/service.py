@@ -7,6 +7,7 @@ from typing import Any
 from glimpse.access.identity import Identity
 from glimpse.catalog.catalog import Catalog
 from glimpse.domain.caller import Caller
+from glimpse.jobs.engine import Engine
 from glimpse.transfer.transfer import Transfer
 
 
@@ -25,6 +26,7 @@ class Service:
     catalog: Catalog
     transfer: Transfer
     identity: Identity
+    jobs: Engine
     public_endpoint: str | None = None
     import_methods: tuple[str, ...] = ()
     options: Options = Options()

@@ -6,11 +6,11 @@ from uuid import uuid4
 from glimpse.catalog.catalog import Catalog, find_image, require_writer
 from glimpse.catalog.ports import Allowance, Intent, IntentKind, WrittenData
 from glimpse.catalog.quotas import Ceiling, allowance, ceiling, storage_quota
-from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Forbidden, Invalid
 from glimpse.domain.image import Image
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from glimpse.catalog.catalog import (
 )
 from glimpse.catalog.ports import Intent, PageQuery, Viewer
 from glimpse.catalog.quotas import allowance
-from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, Invalid, NotFound, Reserved
 from glimpse.domain.image import Image, Visibility, difference
 from glimpse.domain.status import ImageStatus, sources_of
+from glimpse.jobs.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

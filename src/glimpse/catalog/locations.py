@@ -20,11 +20,11 @@ from glimpse.catalog.edits import Change
 from glimpse.catalog.images import planned
 from glimpse.catalog.ports import Charge, Intent
 from glimpse.catalog.quotas import allowance, storage_quota
-from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Forbidden, Invalid
 from glimpse.domain.image import Image, Location, difference
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.worker import Worker
 
 _OPEN = (ImageStatus.QUEUED, ImageStatus.ACTIVE)
 

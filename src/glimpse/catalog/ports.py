@@ -24,6 +24,8 @@ from glimpse.domain.image import (
     Visibility,
 )
 from glimpse.domain.status import ImageStatus
+from glimpse.domain.tasks import Task
+from glimpse.jobs.ports import Job, JobRecords
 
 
 class Operator(StrEnum):
@@ -310,6 +312,31 @@ class IntentRecords(Protocol):
         """End a DELETE or DISCARD intent. Does nothing if it is gone."""
 
 
+class LocationImportRecords(Protocol):
+    """Images that get their first location by a job, which a task of the same id shows."""
+
+    def begin(self, task: Task, job: Job, now: datetime) -> None:
+        """Move the image that the job is about from queued to importing; note the task and the job.
+
+        :raises NotFound: the image is gone. :raises Conflict: it is not queued.
+        """
+
+    def publish(
+        self, job: Job, location: Location, columns: Mapping[str, object], charge: Charge, now: datetime
+    ) -> None:
+        """Give the importing image its location and these columns (the size among them): it is active.
+
+        :raises Unavailable: the job is no longer its worker's. :raises Gone: the image is not importing.
+        :raises LimitExceeded: the bytes do not fit what `charge` says.
+        """
+
+    def complete(self, job: Job, columns: Mapping[str, object], expires_at: datetime, now: datetime) -> None:
+        """Write columns of the image that are still missing; the task has succeeded, the job ends."""
+
+    def fail(self, job: Job, reason: str, expires_at: datetime, now: datetime) -> None:
+        """Put an image that is still importing back to queued; the task has failed, the job ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """The whole port, as the composition root hands it out."""
@@ -319,6 +346,8 @@ class Records:
     intents: IntentRecords
     metadefs: MetadefRecords
     tasks: TaskRecords
+    jobs: JobRecords
+    location_imports: LocationImportRecords
 
 
 class Policy(Protocol):

@@ -26,6 +26,9 @@ class TaskRecords(Protocol):
     def add(self, task: Task) -> None:
         """Insert a task."""
 
+    def begin(self, task_id: str, now: datetime) -> None:
+        """A pending task is processed from now on."""
+
     def get(self, task_id: str, owner: str | None) -> Task:
         """A task of this project (None: of any). :raises NotFound: there is none."""
 

@@ -35,7 +35,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         **_each("no remote debugger is offered", "pydev_worker_debug_host pydev_worker_debug_port"),
         **_each("it has no effect in Glance either", "digest_algorithm"),
-        **_each(_NO_IMPORT, "node_staging_uri enabled_import_methods http_retries do_secure_hash"),
+        **_each(_NO_IMPORT, "node_staging_uri enabled_import_methods"),
         **_each(
             "workers share the database and need no addresses of each other", "worker_self_reference_url"
         ),

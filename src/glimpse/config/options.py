@@ -56,6 +56,10 @@ DEFAULT = (
         choices=[("roles", "roles by name"), ("policies", "rules of the policy")],
         help="What the property protection file names.",
     ),
+    cfg.BoolOpt(
+        "do_secure_hash", default=True, help="Make the digests of data whose location a client registers."
+    ),
+    cfg.IntOpt("http_retries", default=3, help="How often a read from a web server goes on where it broke."),
     cfg.StrOpt(
         "metadata_source_path",
         default="/etc/glance/metadefs/",

@@ -61,6 +61,8 @@ class Settings:
     max_request_id_length: int
     show_image_direct_url: bool
     show_multiple_locations: bool
+    do_secure_hash: bool
+    http_retries: int
 
     @property
     def base_url(self) -> str:
@@ -213,6 +215,8 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         max_request_id_length=config.max_request_id_length,
         show_image_direct_url=config.show_image_direct_url,
         show_multiple_locations=config.show_multiple_locations,
+        do_secure_hash=config.do_secure_hash,
+        http_retries=max(config.http_retries, 0),
     )
 
 

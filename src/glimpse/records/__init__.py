@@ -4,6 +4,8 @@ from glimpse.catalog.ports import Records
 from glimpse.records.database import Database
 from glimpse.records.images import SqlImageRecords
 from glimpse.records.intents import SqlIntentRecords
+from glimpse.records.jobs import SqlJobRecords
+from glimpse.records.location_imports import SqlLocationImportRecords
 from glimpse.records.members import SqlMemberRecords
 from glimpse.records.metadefs import SqlMetadefRecords
 from glimpse.records.tasks import SqlTaskRecords
@@ -17,4 +19,6 @@ def open_records(database: Database) -> Records:
         intents=SqlIntentRecords(database),
         metadefs=SqlMetadefRecords(database),
         tasks=SqlTaskRecords(database),
+        jobs=SqlJobRecords(database),
+        location_imports=SqlLocationImportRecords(database),
     )

@@ -301,6 +301,21 @@ intents = _table(
     Index("glimpse_ix_intents_project", "project_id", "kind"),
 )
 
+jobs = _table(
+    glimpse,
+    "glimpse_jobs",
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("worker", String(255), nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("glimpse_ix_jobs_due", "kind", "due_at"),
+    Index("glimpse_ix_jobs_subject", "subject"),
+)
+
 # A row a project, locked while a quota of that project is compared with what it stores.
 projects = _table(glimpse, "glimpse_projects", Column("project_id", String(255), primary_key=True))
 

@@ -5,11 +5,11 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, Connection, Select, bindparam, false, insert, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, false, insert, or_, select, update
 
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.errors import NotFound
-from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.domain.tasks import FINISHED, Task, TaskStatus, TaskType
 from glimpse.records.database import Database, Prepared
 from glimpse.records.dialects import Sql
 from glimpse.records.keyset import Key, segments
@@ -36,6 +36,14 @@ _COLUMNS = (
     task_info.c.result,
     task_info.c.message,
 )
+_UNFINISHED = tasks.c.status.not_in([str(status) for status in FINISHED])
+_MOVE = (
+    update(tasks)
+    .where(tasks.c.id == bindparam("task"), _UNFINISHED)
+    .values(status=bindparam("new"), updated_at=bindparam("now"))
+)
+_SETTLE = _MOVE.values(expires_at=bindparam("expires"))
+_EXPLAIN = update(task_info).where(task_info.c.task_id == bindparam("task")).values(message=bindparam("text"))
 _NULLABLE = frozenset({"updated_at", "expires_at"})
 _FILTERS = ("status", "type", "owner")
 
@@ -58,14 +66,12 @@ class SqlTaskRecords:
     def add(self, task: Task) -> None:
         """See the port."""
 
-        def work(connection: Connection) -> None:
-            row = {column.name: getattr(task, column.name) for column in _COLUMNS[:10]}
-            plain = {name: str(value) if isinstance(value, str) else value for name, value in row.items()}
-            connection.execute(insert(tasks), plain | {"deleted": False, "deleted_at": None})
-            details = {"input": _text(task.input), "result": _text(task.result), "message": task.message}
-            connection.execute(insert(task_info), {"task_id": task.id, **details})
+        self._database.write(lambda connection: note_task(connection, task))
 
-        self._database.write(work)
+    def begin(self, task_id: str, now: datetime) -> None:
+        """See the port."""
+        values = {"task": task_id, "now": now, "new": TaskStatus.PROCESSING.value}
+        self._database.write(lambda connection: connection.execute(_MOVE, values).rowcount)
 
     def get(self, task_id: str, owner: str | None) -> Task:
         """See the port."""
@@ -118,6 +124,29 @@ class SqlTaskRecords:
         if isinstance(value, datetime):
             return self._database.sql.moment(value)
         return str(value) if isinstance(value, str) else value
+
+
+def note_task(connection: Connection, task: Task) -> None:
+    """Insert a task, in a transaction that somebody else began."""
+    row = {column.name: getattr(task, column.name) for column in _COLUMNS[:10]}
+    plain = {name: str(value) if isinstance(value, str) else value for name, value in row.items()}
+    connection.execute(insert(tasks), plain | {"deleted": False, "deleted_at": None})
+    details = {"input": _text(task.input), "result": _text(task.result), "message": task.message}
+    connection.execute(insert(task_info), {"task_id": task.id, **details})
+
+
+def settle_task(
+    connection: Connection,
+    task_id: str,
+    status: TaskStatus,
+    message: str,
+    expires_at: datetime,
+    now: datetime,
+) -> None:
+    """End a task that has not ended, in a transaction that somebody else began."""
+    values = {"task": task_id, "now": now, "new": status.value, "expires": expires_at}
+    if connection.execute(_SETTLE, values).rowcount:
+        connection.execute(_EXPLAIN, {"task": task_id, "text": message})
 
 
 def _tasks(sql: Sql, *names: str) -> Select[Any]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from glimpse.catalog.catalog import Catalog
-from glimpse.catalog.worker import Worker
 from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.domain.image import Location
+from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
 from glimpse.transfer.threads import Threads
 

@@ -61,7 +61,7 @@ async def _receive(
         inspection = Inspection() if write.image.container_format == "bare" else None
         lanes = [
             Lane(transfer.threads.data, work)
-            for work in (_updating(md5), _updating(digest), _storing(writer, inspection))
+            for work in (updating(md5), updating(digest), _storing(writer, inspection))
         ]
         total = await pump(source, lanes, _meter(write, size))
         if size is not None and total != size:
@@ -79,7 +79,9 @@ async def _receive(
     return WrittenData(Location(url, {"store": store.id}), total, virtual_size, digests)
 
 
-def _updating(digest: "hashlib._Hash") -> Work:
+def updating(digest: "hashlib._Hash") -> Work:
+    """What a lane does for a digest."""
+
     def work(chunks: Sequence[bytes]) -> None:
         for chunk in chunks:
             digest.update(chunk)

@@ -100,6 +100,9 @@ def clear(database: Database) -> None:
             tables.images,
             tables.intents,
             tables.projects,
+            tables.jobs,
+            tables.task_info,
+            tables.tasks,
         ):
             connection.execute(table.delete())
 

@@ -34,7 +34,13 @@ def test_an_empty_database_gets_both_histories(empty_url: str, engine: Engine) -
     assert not is_current(engine)
     upgrade(empty_url)
     assert is_current(engine)
-    ours = {"glimpse_intents", "glimpse_projects", "glimpse_alembic_version", "alembic_version"}
+    ours = {
+        "glimpse_intents",
+        "glimpse_projects",
+        "glimpse_jobs",
+        "glimpse_alembic_version",
+        "alembic_version",
+    }
     assert _names(engine) == set(tables.glance.tables) | ours
     _works(empty_url)
     engine.dispose()

@@ -7,11 +7,11 @@ from glimpse.catalog.data import begin_upload, commit_write, readable, undo_writ
 from glimpse.catalog.images import deactivate, delete
 from glimpse.catalog.members import add_member
 from glimpse.catalog.ports import IntentKind, WrittenData
-from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Forbidden, Gone, Invalid, LimitExceeded, NotFound
 from glimpse.domain.image import Digests, Image, Location, Visibility
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.worker import Worker
 from tests.unit.world import ADMIN, ANONYMOUS, MEMBER, MISSING, OTHER, READER, put_in_status, register, reload
 
 WORKER = Worker("worker", clock=lambda: 100.0)

@@ -9,11 +9,11 @@ from glimpse.catalog.data import begin_upload, commit_write
 from glimpse.catalog.images import Draft
 from glimpse.catalog.members import add_member, answer
 from glimpse.catalog.ports import IntentKind, PageQuery, SortKey, WrittenData
-from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Duplicate, Forbidden, Invalid, LimitExceeded, NotFound
 from glimpse.domain.image import Digests, Image, Location, MemberStatus, Visibility
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.worker import Worker
 from tests.unit.world import (
     ADMIN,
     ANONYMOUS,

@@ -7,8 +7,8 @@ from glimpse.catalog.catalog import Catalog, Limits
 from glimpse.catalog.data import begin_upload
 from glimpse.catalog.ports import Resource
 from glimpse.catalog.quotas import MIB, Usage, usage
-from glimpse.catalog.worker import Worker
 from glimpse.domain.errors import LimitExceeded
+from glimpse.jobs.worker import Worker
 from tests.unit.world import MEMBER, NOBODYS, register
 
 WORKER = Worker("w")

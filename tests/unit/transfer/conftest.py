@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from glimpse.catalog.catalog import Catalog
-from glimpse.catalog.worker import Worker
+from glimpse.jobs.worker import Worker
 from glimpse.stores.memory import MemoryStore
 from glimpse.transfer.threads import Threads
 from glimpse.transfer.transfer import Stores, Transfer

@@ -8,10 +8,10 @@ import pytest
 from glimpse.catalog.data import begin_upload
 from glimpse.catalog.images import delete
 from glimpse.catalog.ports import IntentKind
-from glimpse.catalog.worker import Worker
 from glimpse.domain.errors import Unavailable
 from glimpse.domain.image import Image
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.worker import Worker
 from glimpse.stores.base import ObjectKey
 from glimpse.stores.memory import MemoryStore
 from glimpse.transfer.removal import SWEEP, keep_house, remove, sweep

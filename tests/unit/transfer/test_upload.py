@@ -9,7 +9,6 @@ import pytest
 
 from glimpse.catalog.catalog import Catalog, Limits
 from glimpse.catalog.images import delete
-from glimpse.catalog.worker import Worker
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import (
     Conflict,
@@ -25,6 +24,7 @@ from glimpse.domain.errors import (
 )
 from glimpse.domain.image import Image
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.worker import Worker
 from glimpse.stores.memory import MemoryStore
 from glimpse.transfer.removal import sweep
 from glimpse.transfer.transfer import Stores, Transfer

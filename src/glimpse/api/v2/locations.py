@@ -3,21 +3,26 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from glimpse.api.service import Call, Service
 from glimpse.catalog import locations
+from glimpse.catalog.location_imports import begin_location_import
 from glimpse.catalog.locations import Offer
 from glimpse.domain.attributes import MAX_TEXT, check_text
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Invalid
 from glimpse.domain.image import Image, Location
+from glimpse.transfer.locations import check_location
 
 _HEX = re.compile("[0-9a-fA-F]+")
-_ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
+ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 _MD5_DIGITS = 32
 
 
@@ -83,8 +88,8 @@ def read_digests(value: object) -> Mapping[str, str]:
         return {}
     if not {"os_hash_algo", "os_hash_value"} <= value.keys():
         raise Invalid("validation_data", "os_hash_algo and os_hash_value go together")
-    if value["os_hash_algo"] not in _ALGORITHMS:
-        raise Invalid("os_hash_algo", f"it must be one of {', '.join(_ALGORITHMS)}")
+    if value["os_hash_algo"] not in ALGORITHMS:
+        raise Invalid("os_hash_algo", f"it must be one of {', '.join(ALGORITHMS)}")
     digits = hashlib.new(value["os_hash_algo"], usedforsecurity=False).digest_size * 2
     _check_hex("os_hash_value", value["os_hash_value"], digits)
     _check_hex("checksum", value.get("checksum", "0" * _MD5_DIGITS), _MD5_DIGITS)
@@ -94,6 +99,30 @@ def read_digests(value: object) -> Mapping[str, str]:
 def _check_hex(field: str, text: str, digits: int) -> None:
     if len(text) != digits or not _HEX.fullmatch(text):
         raise Invalid(field, f"{digits} hexadecimal digits are expected")
+
+
+async def add_location(service: Service, call: Call, request: Request) -> Response:
+    """POST /v2/images/{image_id}/locations"""
+    del request
+    if not isinstance(call.body, dict):
+        raise Invalid("body", "an object with a url is expected")
+    digests = read_digests(call.body.get("validation_data", {}))
+    if "checksum" in digests:
+        raise Invalid("validation_data", "only os_hash_algo and os_hash_value can be given")
+    offer = Offer(Location(read_url(call.body.get("url"))), digests)
+    transfer = service.transfer
+    on_the_web = any("http" in store.schemes for store in transfer.stores.by_id.values())
+    await transfer.threads.record(
+        begin_location_import,
+        service.catalog,
+        call.caller,
+        call.path["image_id"],
+        offer,
+        partial(check_location, transfer) if on_the_web else None,
+        call.request_id,
+    )
+    service.jobs.wake()
+    return Response(status_code=HTTPStatus.ACCEPTED)
 
 
 def list_locations(service: Service, call: Call) -> Response:

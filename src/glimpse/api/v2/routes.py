@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from glimpse.api.operations import Body, Operation, text_parameter
-from glimpse.api.v2 import data, images, members, metadef_routes, other_routes, schemas
+from glimpse.api.v2 import data, images, locations, members, metadef_routes, other_routes, schemas
 from glimpse.api.v2.query import SORT_KEYS
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 from glimpse.domain.image import MemberStatus, Visibility
@@ -48,6 +48,22 @@ _STATUS_BODY = {
     "type": "object",
     "required": ["status"],
     "properties": {"status": {"type": "string", "enum": list(MemberStatus)}},
+}
+
+_LOCATION_BODY = {
+    "type": "object",
+    "required": ["url"],
+    "properties": {
+        "url": {"type": "string"},
+        "validation_data": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "os_hash_algo": {"type": "string", "enum": list(locations.ALGORITHMS)},
+                "os_hash_value": {"type": "string", "maxLength": 128},
+            },
+        },
+    },
 }
 
 _IMAGE = "/v2/images/{image_id}"
@@ -130,6 +146,24 @@ OPERATIONS = (
             _S.REQUESTED_RANGE_NOT_SATISFIABLE,
             _S.SERVICE_UNAVAILABLE,
         ),
+    ),
+    Operation(
+        "GET",
+        f"{_IMAGE}/locations",
+        "List the places of the data of an image, for services",
+        locations.list_locations,
+        result="locations",
+        errors=(_S.NOT_FOUND,),
+    ),
+    Operation(
+        "POST",
+        f"{_IMAGE}/locations",
+        "Give a queued image the place of its data",
+        data_handler=locations.add_location,
+        body=Body.JSON,
+        request_schema=_LOCATION_BODY,
+        success=_S.ACCEPTED,
+        errors=(_S.BAD_REQUEST, _S.NOT_FOUND, _S.CONFLICT),
     ),
     Operation(
         "POST",

@@ -1,0 +1,1 @@
+"""Durable background work: jobs that outlive the process that began them."""

@@ -1,0 +1,177 @@
+"""The engine: takes due jobs, keeps their leases, and sees each of them to its end.
+
+A job ends in one of two ways: its `run` returned, or it was given up with a reason. Between them stand
+retries (a part behind the service is away, or something unexpected happened), the take-over of jobs whose
+worker is silent, and release at once when this process is told to stop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from glimpse.domain.errors import GlimpseError, Unavailable
+from glimpse.jobs.ports import Job, JobRecords
+from glimpse.jobs.worker import Worker
+
+LOG = logging.getLogger(__name__)
+
+# Seconds between two looks for jobs of other workers; those of this process wake the engine.
+POLL = 1.0
+# The longest wait before a failed job is tried again, in seconds.
+LONGEST_WAIT = 60.0
+
+_DIED = "its workers ended while they did it, every time"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How jobs of one kind are done: `run` does one, `give_up` undoes what was begun and notes the reason.
+
+    Both may be called again after any line of theirs. At most `concurrency` run in this process at once; a
+    job is given up after so many `attempts`.
+    """
+
+    run: Callable[[Job], Awaitable[None]]
+    give_up: Callable[[Job, str], Awaitable[None]]
+    concurrency: int = 4
+    attempts: int = 5
+
+
+class Engine:
+    """The jobs that this process does. `call` runs a blocking call off the event loop."""
+
+    def __init__(
+        self,
+        records: JobRecords,
+        worker: Worker,
+        kinds: Mapping[str, Kind],
+        call: Callable[..., Awaitable[Any]],
+    ) -> None:
+        self.worker = worker
+        self._records = records
+        self._kinds = kinds
+        self._call = call
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._jobs: dict[str, Job] = {}
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A job was added: look at once."""
+        self._wake.set()
+
+    async def take(self) -> Sequence[asyncio.Task[None]]:
+        """Start the jobs that are due, as many as there is room for."""
+        started: list[asyncio.Task[None]] = []
+        for name, kind in self._kinds.items():
+            room = kind.concurrency - sum(job.kind == name for job in self._jobs.values())
+            if room > 0:
+                worker = self.worker
+                jobs: list[Job] = await self._call(
+                    self._records.claim, name, worker.id, worker.lease_until(), worker.clock(), room
+                )
+                started += [self._start(kind, job) for job in jobs]
+        return started
+
+    def _start(self, kind: Kind, job: Job) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._perform(kind, job))
+        self._running[job.id], self._jobs[job.id] = task, job
+        task.add_done_callback(lambda _: self._forget(job.id))
+        return task
+
+    def _forget(self, job_id: str) -> None:
+        del self._running[job_id], self._jobs[job_id]
+        self.wake()
+
+    async def _perform(self, kind: Kind, job: Job) -> None:
+        try:
+            if await self._ended(kind, job):
+                await self._call(self._records.finish, job)
+        except GlimpseError as error:
+            # The lease runs out, and somebody tries again.
+            LOG.warning("the %s of %s is not settled yet: %s", job.kind, job.subject, error)
+        except Exception:
+            LOG.exception("the %s of %s is not settled yet", job.kind, job.subject)
+
+    async def _ended(self, kind: Kind, job: Job) -> bool:
+        if job.attempts > kind.attempts:
+            await kind.give_up(job, job.error or _DIED)
+            return True
+        try:
+            await kind.run(job)
+        except Unavailable as error:
+            return await self._failed(kind, job, str(error))
+        except GlimpseError as error:
+            await kind.give_up(job, str(error))
+        except Exception:
+            LOG.exception("the %s of %s failed", job.kind, job.subject)
+            return await self._failed(kind, job, "an internal error, of which the service's log tells")
+        return True
+
+    async def _failed(self, kind: Kind, job: Job, reason: str) -> bool:
+        if job.attempts >= kind.attempts:
+            await kind.give_up(job, reason)
+            return True
+        LOG.warning("the %s of %s is tried again later: %s", job.kind, job.subject, reason)
+        wait = min(2.0 ** (job.attempts - 1), LONGEST_WAIT)
+        await self._call(self._records.postpone, job, self.worker.clock() + wait, reason)
+        return False
+
+    async def renew(self) -> None:
+        """Prolong the leases of the running jobs; what somebody else has taken over ends here."""
+        running = dict(self._running)
+        if not running:
+            return
+        worker = self.worker
+        held = await self._call(self._records.renew, tuple(running), worker.id, worker.lease_until())
+        for job_id, task in running.items():
+            if job_id not in held and not task.done():
+                task.cancel()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until somebody calls `wake`, but not longer than that."""
+        # Not `wait_for`, which may take no notice of being cancelled when the event comes at the same moment.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def stop(self) -> None:
+        """Let all jobs go, so that other workers take them at once."""
+        jobs, tasks = list(self._jobs.values()), list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for job in jobs:
+            try:
+                await self._call(self._records.release, job, self.worker.clock())
+            except GlimpseError as error:
+                LOG.warning("the %s of %s goes on when its lease ends: %s", job.kind, job.subject, error)
+
+
+class _Postponed(Exception):
+    """The job will be tried again."""
+
+
+async def run_jobs(engine: Engine) -> None:
+    """Do jobs until cancelled."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_repeat(engine.take, lambda: engine.wait(POLL)))
+            tasks.create_task(_repeat(engine.renew, lambda: asyncio.sleep(engine.worker.lease / 4)))
+    finally:
+        await engine.stop()
+
+
+async def _repeat(work: Callable[[], Awaitable[object]], rest: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except GlimpseError as error:
+            LOG.warning("jobs wait: %s", error)
+        except Exception:
+            # Whatever it is, jobs must be done for the rest of this process's life.
+            LOG.exception("jobs wait")
+        await rest()

@@ -1,0 +1,136 @@
+"""Jobs: the port's `JobRecords` in SQL."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from glimpse.jobs.ports import Job
+from glimpse.records.database import Database
+from glimpse.records.tables import jobs
+
+# A time may lose its last digits on the way through a database; a renewal adds much more than this.
+_PRECISION = 0.001
+
+_held = (jobs.c.id == bindparam("job"), jobs.c.worker == bindparam("holder"))
+_DUE = (
+    select(jobs)
+    .where(jobs.c.kind == bindparam("is_kind"), jobs.c.due_at <= bindparam("now"))
+    .order_by(jobs.c.due_at, jobs.c.id)
+    .limit(bindparam("limit"))
+)
+_TAKE = (
+    update(jobs)
+    .where(*_held, jobs.c.due_at <= bindparam("seen"))
+    .values(worker=bindparam("claimant"), due_at=bindparam("until"), attempts=jobs.c.attempts + 1)
+)
+_RENEW = (
+    update(jobs)
+    .where(jobs.c.id.in_(bindparam("some", expanding=True)), jobs.c.worker == bindparam("holder"))
+    .values(due_at=bindparam("until"))
+)
+_RENEWED = select(jobs.c.id).where(
+    jobs.c.id.in_(bindparam("some", expanding=True)), jobs.c.worker == bindparam("holder")
+)
+_POSTPONE = update(jobs).where(*_held).values(worker="", due_at=bindparam("until"), error=bindparam("reason"))
+_RELEASE = (
+    update(jobs).where(*_held).values(worker="", due_at=bindparam("until"), attempts=jobs.c.attempts - 1)
+)
+# The new value differs, or MySQL would not count the row.
+_HOLD = update(jobs).where(*_held).values(due_at=jobs.c.due_at + _PRECISION)
+_END = delete(jobs).where(*_held)
+_GET = select(jobs).where(jobs.c.id == bindparam("job"))
+
+
+class SqlJobRecords:
+    """Jobs in the table `glimpse_jobs`. The promises are the port's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._due = database.prepare(_DUE)
+        self._get = database.prepare(_GET)
+
+    def add(self, job: Job) -> None:
+        """See the port."""
+        self._database.write(lambda connection: note_job(connection, job))
+
+    def get(self, job_id: str) -> Job | None:
+        """See the port."""
+        rows = self._database.read(self._get, {"job": job_id})
+        return _job_of(rows[0]) if rows else None
+
+    def claim(self, kind: str, worker: str, due_at: float, now: float, limit: int) -> list[Job]:
+        """See the port."""
+        due = [
+            _job_of(row)
+            for row in self._database.read(self._due, {"is_kind": kind, "now": now, "limit": limit})
+        ]
+        if not due:
+            return []
+
+        def work(connection: Connection) -> list[Job]:
+            return [job for job in due if self._take(connection, job, worker, due_at)]
+
+        return [
+            replace(job, worker=worker, due_at=due_at, attempts=job.attempts + 1)
+            for job in self._database.write(work)
+        ]
+
+    def _take(self, connection: Connection, job: Job, worker: str, due_at: float) -> bool:
+        values = {
+            "job": job.id,
+            "holder": job.worker,
+            "seen": job.due_at + _PRECISION,
+            "claimant": worker,
+            "until": due_at,
+        }
+        return connection.execute(_TAKE, values).rowcount == 1
+
+    def renew(self, job_ids: Collection[str], worker: str, due_at: float) -> frozenset[str]:
+        """See the port."""
+        key = {"some": list(job_ids), "holder": worker}
+
+        def work(connection: Connection) -> frozenset[str]:
+            connection.execute(_RENEW, {**key, "until": due_at})
+            return frozenset(connection.execute(_RENEWED, key).scalars())
+
+        return self._database.write(work)
+
+    def postpone(self, job: Job, due_at: float, error: str) -> None:
+        """See the port."""
+        self._change(_POSTPONE, job, until=due_at, reason=error)
+
+    def release(self, job: Job, now: float) -> None:
+        """See the port."""
+        self._change(_RELEASE, job, until=now)
+
+    def finish(self, job: Job) -> bool:
+        """See the port."""
+        return self._database.write(lambda connection: end_job(connection, job))
+
+    def _change(self, statement: Any, job: Job, **values: object) -> None:
+        key = {"job": job.id, "holder": job.worker}
+        self._database.write(lambda connection: connection.execute(statement, key | values).rowcount)
+
+
+def note_job(connection: Connection, job: Job) -> None:
+    """Insert a job, in a transaction that somebody else began."""
+    row = {column.name: getattr(job, column.name) for column in jobs.c}
+    connection.execute(insert(jobs), row | {"arguments": orjson.dumps(dict(job.arguments)).decode()})
+
+
+def hold_job(connection: Connection, job: Job) -> bool:
+    """Lock a job until the transaction ends; False if its worker no longer holds it."""
+    return connection.execute(_HOLD, {"job": job.id, "holder": job.worker}).rowcount == 1
+
+
+def end_job(connection: Connection, job: Job) -> bool:
+    """Remove a job; False if its worker no longer holds it."""
+    return connection.execute(_END, {"job": job.id, "holder": job.worker}).rowcount == 1
+
+
+def _job_of(row: Row[Any] | Any) -> Job:
+    values = dict(zip((column.name for column in jobs.c), row, strict=True))
+    return Job(**{**values, "arguments": orjson.loads(values["arguments"])})
