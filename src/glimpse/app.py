@@ -22,6 +22,7 @@ from glimpse.access.policy_files import check_policy
 from glimpse.access.protection import read_protection
 from glimpse.access.users import UserFiles
 from glimpse.api.application import make_application
+from glimpse.api.edge import Cors
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
 from glimpse.config.files import Source
@@ -172,7 +173,30 @@ def make_service(settings: Settings) -> Service:
         _identity(settings, config, policy),
         Engine(catalog.records.jobs, transfer.worker, kinds, transfer.threads.record),
         settings.public_endpoint,
-        options=Options(settings.show_image_direct_url, settings.show_multiple_locations),
+        options=options_of(settings, config),
+    )
+
+
+def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
+    """What the operator decided about the API."""
+    disabling = config.healthcheck.disable_by_file_path
+    if settings.auth_strategy == "paste":
+        disabling = read_pipeline(config, settings.source).disable_by_file_path or disabling
+    cors = config.cors
+    return Options(
+        settings.show_image_direct_url,
+        settings.show_multiple_locations,
+        settings.max_request_id_length,
+        config.oslo_middleware.enable_proxy_headers_parsing,
+        Cors(
+            frozenset(cors.allowed_origin or ()),
+            cors.allow_credentials,
+            tuple(cors.expose_headers),
+            cors.max_age,
+            frozenset(cors.allow_methods),
+            frozenset(cors.allow_headers),
+        ),
+        disabling,
     )
 
 

@@ -156,6 +156,16 @@ def test_metadata_can_be_replaced(alice: Client, source: Source) -> None:
     assert alice.show(image["id"])["locations"] == [noted]
 
 
+def test_metadata_is_replaced_in_any_order(alice: Client, source: Source) -> None:
+    image = alice.create()
+    urls = [source.url(), source.url("/moved")]
+    assert add(alice, image, *(place(url) for url in urls)) == 200
+    noted = [place(url, note=url) for url in urls]
+    response = alice.patch(image["id"], change("replace", "locations", noted[::-1]))
+    assert response.json()["locations"] == noted
+    assert alice.show(image["id"])["locations"] == noted
+
+
 def test_an_image_without_any_gets_them(alice: Client, source: Source) -> None:
     image = alice.create()
     places = [place(source.url()), place(source.url("/moved"))]

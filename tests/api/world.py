@@ -20,10 +20,11 @@ from glimpse.access.identity import Identity
 from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
-from glimpse.api.service import Options, Service
+from glimpse.api.service import Service
+from glimpse.app import options_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas, Records
-from glimpse.config.settings import Settings
+from glimpse.config.settings import Settings, read_config
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Unauthenticated
@@ -170,11 +171,15 @@ class World:
             hashing_algorithm=self.settings.hashing_algorithm,
             require_format_match=self.settings.require_format_match,
         )
-        shown = self.settings.show_image_direct_url, self.settings.show_multiple_locations
         kinds = {"location_import": location_import(transfer, do_secure_hash=self.settings.do_secure_hash)}
         jobs = Engine(records.jobs, transfer.worker, kinds, transfer.threads.record)
         return Service(
-            catalog, transfer, identity, jobs, self.settings.public_endpoint, options=Options(*shown)
+            catalog,
+            transfer,
+            identity,
+            jobs,
+            self.settings.public_endpoint,
+            options=options_of(self.settings, read_config(self.settings.source)),
         )
 
     def do_jobs(self) -> None:

@@ -52,8 +52,8 @@ def options(keystone: Keystone, folder: Path, http_image: str) -> Options:
         "image": {"http_image": http_image, "build_interval": 0},
         "image-feature-enabled": {
             "import_image": False,
-            "manage_locations": False,
-            "http_store_enabled": False,
+            "manage_locations": True,
+            "http_store_enabled": True,
             "image_format_enforcement": False,
         },
     }

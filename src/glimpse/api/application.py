@@ -1,10 +1,11 @@
 """The ASGI application: request ids, versions and routes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from itertools import groupby
+from pathlib import Path
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,11 +14,13 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from glimpse.api.edge import cors_headers, forwarded
 from glimpse.api.openapi import openapi_document, reading_page
 from glimpse.api.operations import Resource
 from glimpse.api.problems import answer, preferred, problem
-from glimpse.api.requests import CALLER, MAX_REQUEST_ID, REQUEST_ID, base_url, request_id
+from glimpse.api.requests import CALLER, REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
+from glimpse.api.v2.documents import json_response
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import canonical_path, versions
 from glimpse.domain.errors import GlimpseError, Unauthenticated
@@ -34,7 +37,7 @@ def make_application(service: Service, lifespan: Lifespan) -> ASGIApp:
     document = orjson.dumps(openapi_document(OPERATIONS, service.catalog.attributes))
     page = reading_page()
     routes = [
-        Route("/healthcheck", _health, methods=["GET", "HEAD"]),
+        Route("/healthcheck", _health(service.options.disable_by_file_path), methods=["GET", "HEAD"]),
         Route("/openapi.json", lambda _: Response(document, media_type="application/json")),
         Route("/docs", lambda _: Response(page, media_type="text/html")),
         *_resources(service),
@@ -62,15 +65,22 @@ class Front:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        name = request_id(headers.get("x-openstack-request-id"))
+        headers, options = Headers(scope=scope), self._service.options
+        if options.enable_proxy_headers_parsing:
+            scope = forwarded(scope, headers)
+            headers = Headers(scope=scope)
+        granted = cors_headers(options.cors, scope["method"], headers) if options.cors.allowed_origin else {}
+        name = request_id(headers.get("x-openstack-request-id"), options.max_request_id_length)
         if name is None:
-            text = f"The request id is longer than {MAX_REQUEST_ID} characters."
+            text = f"The request id is longer than {options.max_request_id_length} characters."
             refusal = problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text, headers.get("accept", ""))
             await refusal(scope, receive, send)
             return
         scope[REQUEST_ID] = name
-        sender = _Sender(send, name)
+        sender = _Sender(send, name, granted)
+        if scope["method"] == "OPTIONS":
+            await Response(media_type="text/html")(scope, receive, sender)
+            return
         try:
             await self._route(scope, headers, receive, sender)
         except Exception:
@@ -125,26 +135,38 @@ class Front:
 
 
 class _Sender:
-    """`send` that adds the request id to the head of the answer and remembers that it has begun."""
+    """`send` that adds the request id, and what a script is granted, to the head of the answer, and remembers
+    that it has begun.
+    """
 
-    def __init__(self, send: Send, name: str) -> None:
+    def __init__(self, send: Send, name: str, granted: Mapping[str, str]) -> None:
         self._send = send
         self._name = name
+        self._granted = granted
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            MutableHeaders(scope=message)["x-openstack-request-id"] = self._name
+            headers = MutableHeaders(scope=message)
+            headers["x-openstack-request-id"] = self._name
+            if self._granted:
+                headers.update(self._granted)
         await self._send(message)
 
 
-async def _health(request: Request) -> Response:
-    if request.method == "HEAD":
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-    if preferred(request.headers.get("accept", "")) == "json":
-        return Response(b'{"detailed": false, "reasons": ["OK"]}', media_type="application/json")
-    return PlainTextResponse("OK")
+def _health(disabling_file: str) -> Callable[[Request], Response]:
+    def answer_health(request: Request) -> Response:
+        well = not disabling_file or not Path(disabling_file).exists()
+        status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+        reason = "OK" if well else "DISABLED BY FILE"
+        if request.method == "HEAD":
+            return Response(status_code=HTTPStatus.NO_CONTENT if well else status)
+        if preferred(request.headers.get("accept", "")) == "json":
+            return json_response({"detailed": False, "reasons": [reason]}, status)
+        return PlainTextResponse(reason, status)
+
+    return answer_health
 
 
 async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:

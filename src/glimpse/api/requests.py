@@ -9,6 +9,7 @@ from uuid import uuid4
 import orjson
 from starlette.requests import Request
 
+from glimpse.api.edge import PREFIX
 from glimpse.api.service import Call
 from glimpse.domain.errors import Invalid, LimitExceeded, SizeMismatch
 
@@ -19,15 +20,17 @@ REQUEST_ID = "glimpse.request_id"
 # The largest document a client may send: 128 properties of 64 KiB would be 8 MiB.
 MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
 
-MAX_REQUEST_ID = 64
 _REQUEST_ID = re.compile(r"[\x21-\x7e]+\Z")
 
 
-def request_id(given: str | None) -> str | None:
-    """The id under which a request is known: the caller's own, prefixed, or a new one. None: too long."""
+def request_id(given: str | None, longest: int) -> str | None:
+    """The id under which a request is known: the caller's own, prefixed, or a new one.
+
+    None: it is longer than `longest` (0: any length will do).
+    """
     if not given or not _REQUEST_ID.match(given):
         return f"req-{uuid4()}"
-    if len(given) > MAX_REQUEST_ID:
+    if 0 < longest < len(given):
         return None
     return given if given.startswith("req-") else f"req-{given}"
 
@@ -50,8 +53,9 @@ def base_url(request: Request, public_endpoint: str | None) -> str:
     if public_endpoint:
         return public_endpoint.rstrip("/")
     # Starlette's own `request.url` takes the whole address apart, for a twentieth of a `show`.
-    host = request.headers.get("host")
-    return f"{request.scope['scheme']}://{host}" if host else str(request.base_url).rstrip("/")
+    scope, host = request.scope, request.headers.get("host")
+    base = f"{scope['scheme']}://{host}" if host else str(request.base_url).rstrip("/")
+    return f"{base}{scope[PREFIX]}" if PREFIX in scope else base
 
 
 def read_query(request: Request) -> tuple[tuple[str, str], ...]:

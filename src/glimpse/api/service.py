@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glimpse.access.identity import Identity
+from glimpse.api.edge import NO_SCRIPTS, Cors
 from glimpse.catalog.catalog import Catalog
 from glimpse.domain.caller import Caller
 from glimpse.jobs.engine import Engine
@@ -17,6 +18,11 @@ class Options:
 
     show_image_direct_url: bool = False
     show_multiple_locations: bool = False
+    max_request_id_length: int = 64
+    enable_proxy_headers_parsing: bool = False
+    cors: Cors = NO_SCRIPTS
+    # The service says that it is not well as long as this file is there.
+    disable_by_file_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

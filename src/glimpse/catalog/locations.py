@@ -75,9 +75,12 @@ def replacing(catalog: Catalog, caller: Caller, offers: Sequence[Offer]) -> Chan
             return image
         if sorted(offer.location.url for offer in offers) != sorted(one.url for one in image.locations):
             raise Invalid("locations", "they can only be replaced by the same URLs with other metadata")
+        offered: dict[str, list[Location]] = {}
         for offer in offers:
             image = _vouched(image, offer)
-        return replace(image, locations=tuple(offer.location for offer in offers))
+            offered.setdefault(offer.location.url, []).append(offer.location)
+        # Their order stays that in which they came to the image.
+        return replace(image, locations=tuple(offered[one.url].pop(0) for one in image.locations))
 
     return change
 

@@ -134,6 +134,50 @@ IMPORT_FILTERING = (
     ),
 )
 
+MIDDLEWARE = (
+    cfg.BoolOpt(
+        "enable_proxy_headers_parsing",
+        default=False,
+        help="Believe Forwarded and X-Forwarded-Proto, -Host and -Prefix; for services behind a proxy alone.",
+    ),
+)
+
+HEALTHCHECK = (
+    cfg.StrOpt(
+        "disable_by_file_path",
+        default="/etc/glance/healthcheck_disable",
+        help="While this file is there, the health check answers 503. The paste file's own setting wins.",
+    ),
+)
+
+CORS = (
+    cfg.ListOpt("allowed_origin", help="Origins whose scripts may call, or `*`; none: no scripts of others."),
+    cfg.BoolOpt("allow_credentials", default=True, help="Whether such scripts may send credentials."),
+    cfg.ListOpt(
+        "expose_headers",
+        default=[
+            *("X-Image-Meta-Checksum", "X-Auth-Token", "X-Subject-Token", "X-Service-Token"),
+            "X-OpenStack-Request-ID",
+        ],
+        help="Headers of answers that such scripts may read.",
+    ),
+    cfg.IntOpt("max_age", default=3600, help="How long browsers may remember a permission, in seconds."),
+    cfg.ListOpt(
+        "allow_methods",
+        default=["GET", "PUT", "POST", "DELETE", "PATCH"],
+        help="Methods that such scripts may use.",
+    ),
+    cfg.ListOpt(
+        "allow_headers",
+        default=[
+            *("Content-MD5", "X-Image-Meta-Checksum", "X-Storage-Token", "Accept-Encoding", "X-Auth-Token"),
+            *("X-Identity-Status", "X-Roles", "X-Service-Catalog", "X-User-Id", "X-Tenant-Id"),
+            "X-OpenStack-Request-ID",
+        ],
+        help="Headers that such scripts may send.",
+    ),
+)
+
 IMAGE_FORMAT = (
     cfg.ListOpt(
         "disk_formats",
@@ -185,6 +229,9 @@ GROUPS = {
     "paste_deploy": PASTE,
     "glance_store": STORES + STORE + HTTP_STORE,
     "import_filtering_opts": IMPORT_FILTERING,
+    "oslo_middleware": MIDDLEWARE,
+    "healthcheck": HEALTHCHECK,
+    "cors": CORS,
     "image_format": IMAGE_FORMAT,
     "glimpse": GLIMPSE,
 }

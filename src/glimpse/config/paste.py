@@ -35,6 +35,9 @@ _FACTORIES = {
 # What these filters are for is not done.
 _WITHOUT_EFFECT = ("cache", "cachemanage", "gzip")
 
+# What the health check may be in a paste file.
+_HEALTH = ("app", "filter")
+
 _HEAD = ("cors", "http_proxy_to_wsgi", "versionnegotiation", "osprofiler")
 # The flavors of the file that comes with Glance, for those who have none.
 _SHIPPED = {
@@ -57,6 +60,8 @@ class Pipeline:
 
     file: str | None
     filters: tuple[str, ...]
+    # What the file says of the health check, if it does.
+    disable_by_file_path: str | None = None
 
     @property
     def by_keystone(self) -> bool:
@@ -88,12 +93,17 @@ def read_pipeline(config: cfg.ConfigOpts, source: Source) -> Pipeline:
         raise Invalid("config_file", f"{path}: {error}") from None
     name = f"glance-api-{flavor}" if flavor else "glance-api"
     words = _walk(_File(path, parser, flavor), name, set())
-    pipeline = Pipeline(path, tuple(words))
+    pipeline = Pipeline(path, tuple(words), _disabling_file(parser))
     if ("context" in pipeline.filters) != pipeline.by_keystone:
         raise Invalid("flavor", f"{path}: authtoken and context go together in the pipeline {name}")
     if not {"context", "unauthenticated-context"} & set(pipeline.filters):
         raise Invalid("flavor", f"{path}: the pipeline {name} has no context")
     return pipeline
+
+
+def _disabling_file(parser: configparser.ConfigParser) -> str | None:
+    named = (parser.get(f"{kind}:healthcheck", "disable_by_file_path", fallback=None) for kind in _HEALTH)
+    return next((path for path in named if path), None)
 
 
 def _find(config: cfg.ConfigOpts, source: Source) -> str | None:

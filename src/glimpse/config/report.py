@@ -74,9 +74,10 @@ def _reasons(entry: Entry, used: Mapping[str, set[str]]) -> Iterator[tuple[Kind,
                 yield Kind.REMOVED, reason
         if entry.group == "glance_store" and entry.name.startswith(known.STORE_PREFIXES):
             yield Kind.IGNORED, "there is no such store yet"
-        family = entry.group.split(".")[0]
-        if family in known.IGNORED_GROUPS:
-            yield Kind.IGNORED, known.IGNORED_GROUPS[family]
+        family, dot, _ = entry.group.partition(".")
+        nothing = f"only [{family}] itself is read" if dot and family in used else None
+        if ignored := known.IGNORED_GROUPS.get(family, nothing):
+            yield Kind.IGNORED, ignored
     elif entry.name in known.DEPRECATED.get(entry.group, {}):
         yield Kind.DEPRECATED, known.DEPRECATED[entry.group][entry.name]
 

@@ -78,6 +78,11 @@ _DROP_LOCATION = (
     .where(image_locations.c.id == bindparam("row"))
     .values(updated_at=bindparam("now"), deleted_at=bindparam("now"), deleted=True, status="deleted")
 )
+_NOTE_LOCATION = (
+    update(image_locations)
+    .where(image_locations.c.id == bindparam("row"))
+    .values(updated_at=bindparam("now"), meta_data=bindparam("new"))
+)
 _STATE_OF = select(images.c.status, images.c.protected, images.c.deleted).where(
     images.c.id == bindparam("of")
 )
@@ -164,21 +169,30 @@ def _change_locations(
     present = tuple(Location(row.value, metadata_of(row.meta_data)) for row in rows)
     if present != before:
         raise Conflict(f"The locations of image {image_id} were changed meanwhile.")
-    dropped: _Rows = [
-        {"row": row.id, "now": now}
-        for row, location in zip(rows, present, strict=True)
-        if location not in after
-    ]
-    _execute_all(connection, _DROP_LOCATION, dropped)
-    for location in after:
-        if location not in before:
-            add_location(connection, image_id, location, now)
+    added = [location for location in after if location not in before]
+    for row, location in zip(rows, present, strict=True):
+        if location in after:
+            continue
+        noted = next((other for other in added if other.url == location.url), None)
+        if noted is None:
+            connection.execute(_DROP_LOCATION, {"row": row.id, "now": now})
+        else:
+            # The place is the same, and keeps its turn.
+            added.remove(noted)
+            values = {"row": row.id, "now": now, "new": _metadata(noted)}
+            connection.execute(_NOTE_LOCATION, values)
+    for location in added:
+        add_location(connection, image_id, location, now)
 
 
 def add_location(connection: Connection, image_id: str, location: Location, now: datetime) -> None:
     """Insert a location after those that the image has. The image's row must have been written before."""
-    values = {"value": location.url, "meta_data": orjson.dumps(dict(location.metadata)).decode()}
-    _insert_all(connection, image_locations, [_child(image_id, now, **values, status="active")])
+    values = {"value": location.url, "meta_data": _metadata(location), "status": "active"}
+    _insert_all(connection, image_locations, [_child(image_id, now, **values)])
+
+
+def _metadata(location: Location) -> str:
+    return orjson.dumps(dict(location.metadata)).decode()
 
 
 def update_image(

@@ -63,9 +63,11 @@ async def _run(transfer: Transfer, job: Job, *, do_secure_hash: bool) -> None:
             if found[name] != str(value).lower():
                 raise Conflict(f"The {name} of the data is not the one that was given.")
         digests = found
+    hashing = do_secure_hash and not digests
     if image.status is ImageStatus.IMPORTING:
-        await _publish(transfer, work, digests)
-    if do_secure_hash and not digests:
+        # Clients see from the algorithm that the digest is on its way.
+        await _publish(transfer, work, {"os_hash_algo": transfer.hashing_algorithm} if hashing else digests)
+    if hashing:
         digests = await _read(transfer, work, transfer.hashing_algorithm)
     now = catalog.clock()
     await record(catalog.records.location_imports.complete, job, digests, expiry(catalog, now), now)

@@ -325,6 +325,9 @@ def test_locations_are_added_and_dropped(records: Records) -> None:
     noted = Location(third.url, {"note": "x"})
     assert relocate((second, third), (second, noted)) == []
     assert records.images.get(image.id, None).locations == (second, noted)
+    other = Location(second.url, {"note": "y"})
+    assert relocate((second, noted), (other, noted)) == []
+    assert records.images.get(image.id, None).locations == (other, noted)
     assert records.images.get(image.id, None).updated_at == LATER
 
 

@@ -9,13 +9,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from glimpse.access.identity import NoIdentity
 from glimpse.api.application import Front
-from glimpse.api.service import Service
+from glimpse.api.service import Options, Service
 from tests.unit.api.http import ask, make_scope
 
 
 class _Parts:
     public_endpoint = "https://cloud.example/image"
     identity = NoIdentity()
+    options = Options()
 
 
 SERVICE = cast(Service, _Parts())

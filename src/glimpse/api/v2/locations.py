@@ -60,10 +60,11 @@ def read_offer(value: object, hashing_algorithm: str) -> Offer:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("store", ""), str):
         raise Invalid("metadata", "an object is expected, in which the store is a string")
     check_text("metadata", orjson.dumps(metadata).decode(), MAX_TEXT)
-    digests = read_digests(value.get("validation_data", {}))
-    if digests.get("os_hash_algo", hashing_algorithm) != hashing_algorithm:
+    digests = value.get("validation_data", {})
+    algorithm = digests.get("os_hash_algo", hashing_algorithm) if isinstance(digests, dict) else None
+    if algorithm in ALGORITHMS and algorithm != hashing_algorithm:
         raise Conflict(f"The os_hash_algo of a location must be '{hashing_algorithm}'.")
-    return Offer(Location(read_url(value["url"]), metadata), digests)
+    return Offer(Location(read_url(value["url"]), metadata), read_digests(digests))
 
 
 def read_url(value: object) -> str:
