@@ -421,8 +421,25 @@ def _information() -> Iterator[Exchange]:
         "array": [],
         "no url": {"validation_data": {}},
         "number": {"url": 5},
+        "loopback": {"url": "http://127.0.0.1/x"},
+        "metadata service": {"url": "http://169.254.169.254/x"},
+        "decimal": {"url": "http://2130706433/x"},
+        "port": {"url": "http://example.com:22/x"},
+        "file": {"url": "file:///etc/passwd"},
+        "unknown": {"url": "gopher://example.com/x"},
+        "half": {"url": "http://127.0.0.1/x", "validation_data": {"os_hash_algo": "md5"}},
+        "short": {
+            "url": "http://127.0.0.1/x",
+            "validation_data": {"os_hash_algo": "md5", "os_hash_value": "0"},
+        },
+        "more": {"url": "http://127.0.0.1/x", "validation_data": {"a": "b"}},
     }.items():
         yield Exchange(named("add location", name), "demo", "POST", f"/v2/images/{EMPTY}/locations", body)
+    for persona in PERSONAS:
+        body = {"url": "http://127.0.0.1/x"}
+        for image in (OWN, ABSENT):
+            path = f"/v2/images/{image}/locations"
+            yield Exchange(named("locate", f"{persona} {image}"), persona, "POST", path, body)
 
 
 def _tasks() -> Iterator[Exchange]:
