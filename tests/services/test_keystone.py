@@ -117,7 +117,7 @@ def running(keystone: Keystone, folder: Path, **authtoken: object) -> Iterator[S
     relay = Relay(keystone.url)
     relay.join()
     database: Options = {"database": {"connection": f"sqlite:///{folder / 'glance.db'}"}}
-    given: Options = {"keystone_authtoken": {"auth_url": relay.url, "region_name": "relay", **authtoken}}
+    given: Options = {"keystone_authtoken": {"auth_url": relay.url, **authtoken}}
     groups = merged(behind(keystone.url), database, given)
     with glance_api(folder, free_port(), groups, [["db_sync"]]) as service:
         yield Service(service.url, keystone, relay)
