@@ -82,7 +82,9 @@ def page(sheet: Sheet, chosen: Settings, versions: Iterable[str]) -> str:
         f"{settings.CONNECTIONS} connections; medians of {chosen.rounds} rounds, the sides in turns"
         + (" (quick run)" if chosen.quick else ""),
         f"image data on {file_system(chosen.stores)}",
-        "upstream is spared the validation of tokens (identity headers instead); ours verifies HTTP basic",
+        "both verify tokens of the same Keystone, which they know already"
+        if chosen.identity == "keystone"
+        else "upstream is spared the validation of tokens (identity headers instead); ours has HTTP basic",
     ]
     lines = [*(f"- {fact}" for fact in facts), "", table(sheet), ""]
     return "\n".join([*lines, *(f"- {note}" for note in sheet.notes)]).rstrip() + "\n"

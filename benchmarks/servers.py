@@ -203,8 +203,10 @@ class Upstream:
         folder = fresh_folders(self._folder / instance, self._stores / instance)
         name = f"{self.name}_{instance}"
         self._database.create(name)
+        # SQLAlchemy takes the newer driver unless it is told; upstream comes with the older one.
+        url = self._database.url(name).replace("postgresql://", "postgresql+psycopg2://")
         (folder / "glance-api.conf").write_text(
-            f"[database]\nconnection = {self._database.url(name)}\n"
+            f"[database]\nconnection = {url}\n"
             "[glance_store]\nstores = file,http\ndefault_store = file\n"
             f"filesystem_store_datadir = {self._stores / instance}\n"
             f"[paste_deploy]\nconfig_file = {folder / 'paste.ini'}\n"

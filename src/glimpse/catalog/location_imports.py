@@ -3,7 +3,6 @@
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -87,8 +86,3 @@ def charge_of(catalog: Catalog, job: Job) -> Charge:
         else Allowance(project, {Resource(name): most for name, most in limits.items()})
     )
     return Charge(project, storage_quota(catalog), allowed)
-
-
-def expiry(catalog: Catalog, now: datetime) -> datetime:
-    """When a task that ends now is forgotten."""
-    return now + timedelta(hours=catalog.limits.task_time_to_live)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -43,7 +43,7 @@ def create(
         owner=caller.project_id or "",
         created_at=now,
         updated_at=now,
-        expires_at=now + timedelta(hours=catalog.limits.task_time_to_live),
+        expires_at=expiry(catalog, now),
         request_id=request_id[:64],
         user_id=caller.user_id,
         input=wanted,
@@ -51,6 +51,11 @@ def create(
     )
     catalog.records.tasks.add(task)
     return task
+
+
+def expiry(catalog: Catalog, now: datetime) -> datetime:
+    """When a task that ends now is forgotten."""
+    return now + timedelta(hours=catalog.limits.task_time_to_live)
 
 
 def _check_import(wanted: Mapping[str, Any]) -> None:

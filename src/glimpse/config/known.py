@@ -93,7 +93,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "image_format": _each(
         "the inspection of uploads has fixed rules", "vmdk_allowed_types gpt_safety_checks_nonfatal"
     ),
-    "task": _each(_NO_IMPORT, "task_time_to_live task_executor work_dir eventlet_executor_pool_size"),
+    "task": _each(_NO_IMPORT, "task_executor work_dir eventlet_executor_pool_size"),
     "taskflow_executor": _each(_NO_IMPORT, "engine_mode max_workers conversion_format"),
     "wsgi": _each(_SERVER, "task_pool_threads python_interpreter"),
 }

@@ -178,6 +178,12 @@ CORS = (
     ),
 )
 
+TASK = (
+    cfg.IntOpt(
+        "task_time_to_live", default=48, min=0, help="Hours after which a task that ended is forgotten."
+    ),
+)
+
 IMAGE_FORMAT = (
     cfg.ListOpt(
         "disk_formats",
@@ -233,6 +239,7 @@ GROUPS = {
     "healthcheck": HEALTHCHECK,
     "cors": CORS,
     "image_format": IMAGE_FORMAT,
+    "task": TASK,
     "glimpse": GLIMPSE,
 }
 

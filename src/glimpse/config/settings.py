@@ -243,6 +243,7 @@ def _limits(config: cfg.ConfigOpts) -> Limits:
         image_location_quota=config.image_location_quota,
         limit_param_default=config.limit_param_default,
         api_limit_max=config.api_limit_max,
+        task_time_to_live=config.task.task_time_to_live,
     )
 
 

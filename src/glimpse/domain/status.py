@@ -1,4 +1,4 @@
-"""The two state machines, images and tasks, as data (Image API v2, "Image statuses")."""
+"""The state machine of images as data (Image API v2, "Image statuses")."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -18,17 +18,7 @@ class ImageStatus(StrEnum):
     DELETED = "deleted"
 
 
-class TaskStatus(StrEnum):
-    """The life of a task."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    SUCCESS = "success"
-    FAILURE = "failure"
-
-
 _I = ImageStatus
-_T = TaskStatus
 
 IMAGE_TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
     _I.QUEUED: frozenset({_I.SAVING, _I.UPLOADING, _I.IMPORTING, _I.ACTIVE, _I.DELETED}),
@@ -41,13 +31,6 @@ IMAGE_TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
     _I.KILLED: frozenset({_I.DELETED}),
     _I.PENDING_DELETE: frozenset({_I.DELETED, _I.ACTIVE}),
     _I.DELETED: frozenset(),
-}
-
-TASK_TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
-    _T.PENDING: frozenset({_T.PROCESSING, _T.FAILURE}),
-    _T.PROCESSING: frozenset({_T.SUCCESS, _T.FAILURE}),
-    _T.SUCCESS: frozenset(),
-    _T.FAILURE: frozenset(),
 }
 
 # Statuses that mean "gone" to everybody who asks through the API.

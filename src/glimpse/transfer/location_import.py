@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
-from glimpse.catalog.location_imports import charge_of, expiry
+from glimpse.catalog.location_imports import charge_of
+from glimpse.catalog.tasks import expiry
 from glimpse.domain.errors import Conflict, Invalid, SizeMismatch
 from glimpse.domain.image import Image, Location
 from glimpse.domain.status import ImageStatus

@@ -6,9 +6,7 @@ from glimpse.domain.status import (
     FORMATS_OPEN,
     GONE,
     IMAGE_TRANSITIONS,
-    TASK_TRANSITIONS,
     ImageStatus,
-    TaskStatus,
     sources_of,
 )
 
@@ -40,18 +38,6 @@ def test_image_transitions_are_exactly_the_legal_ones(source: ImageStatus, targe
 
 def test_every_status_has_a_row() -> None:
     assert set(IMAGE_TRANSITIONS) == set(ImageStatus)
-    assert set(TASK_TRANSITIONS) == set(TaskStatus)
-
-
-@pytest.mark.parametrize(("source", "target"), list(product(TaskStatus, repeat=2)))
-def test_task_transitions_are_exactly_the_legal_ones(source: TaskStatus, target: TaskStatus) -> None:
-    legal = (source.value, target.value) in {
-        ("pending", "processing"),
-        ("pending", "failure"),
-        ("processing", "success"),
-        ("processing", "failure"),
-    }
-    assert (target in TASK_TRANSITIONS[source]) is legal
 
 
 def test_no_status_is_a_dead_end_but_deleted() -> None:
