@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, exc
+from sqlalchemy import Connection, Engine, SelectBase, exc
 from sqlalchemy.pool import PoolProxiedConnection
 
 from glimpse.domain.errors import Conflict, Unavailable
@@ -32,7 +32,7 @@ class Prepared:
 
     __slots__ = ("_names", "_values", "text")
 
-    def __init__(self, statement: Select[Any], engine: Engine) -> None:
+    def __init__(self, statement: SelectBase, engine: Engine) -> None:
         compiled = statement.compile(engine)
         self.text = str(compiled)
         self._names: tuple[str, ...] | None = (
@@ -67,7 +67,7 @@ class Database:
             threading.Lock() if self.kind == "sqlite" else nullcontext()
         )
 
-    def prepare(self, statement: Select[Any]) -> Prepared:
+    def prepare(self, statement: SelectBase) -> Prepared:
         """`statement`, ready to be read with."""
         return Prepared(statement, self.reader)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, bindparam, false, select
+from sqlalchemy import Connection, bindparam
 
 from glimpse.catalog.ports import Allowance, Charge, Intent, IntentKind, PageQuery, Resource, Viewer
 from glimpse.domain.errors import NotFound
@@ -13,12 +12,13 @@ from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import ImageStatus
 from glimpse.records import changes
 from glimpse.records.database import Database
-from glimpse.records.dialects import Sql
-from glimpse.records.filters import is_member
+from glimpse.records.filters import viewer_project
 from glimpse.records.pages import Pages
 from glimpse.records.quota import STORED, TOTALS, USAGE_KEY, require_allowed, require_room, stored
-from glimpse.records.rows import document, image_of
+from glimpse.records.rows import image_of, image_of_parts, parts
 from glimpse.records.tables import images
+
+_ID = bindparam("id", type_=images.c.id.type)
 
 
 class SqlImageRecords:
@@ -30,7 +30,8 @@ class SqlImageRecords:
         self._usage = database.prepare(STORED)
         self._totals = {resource: database.prepare(total) for resource, total in TOTALS.items()}
         self._get = tuple(
-            database.prepare(_get_statement(database.sql, deleted=deleted)) for deleted in (False, True)
+            database.prepare(parts(database.sql, _ID, viewer_project(), deleted=deleted))
+            for deleted in (False, True)
         )
 
     def create(self, image: Image, allowance: Allowance | None = None) -> None:
@@ -45,7 +46,7 @@ class SqlImageRecords:
     def get(self, image_id: str, project_id: str | None, *, deleted: bool = False) -> Image:
         """See the port."""
         rows = self._database.read(self._get[deleted], {"id": image_id, "me": project_id})
-        image = image_of(rows[0][0], project_id) if rows else None
+        image = image_of_parts(rows, project_id)
         # MySQL finds an id that is written in other letters, too.
         if image is None or image.id != image_id:
             raise NotFound("image", image_id)
@@ -131,11 +132,3 @@ def _removal(image_id: str, location: Location, worker: str, lease_until: float)
         worker=worker,
         lease_until=lease_until,
     )
-
-
-def _get_statement(sql: Sql, *, deleted: bool) -> Select[Any]:
-    image = images.alias("image")
-    statement = select(document(sql, image, is_member(sql, image.c.id))).where(
-        image.c.id == bindparam("id", type_=image.c.id.type)
-    )
-    return statement if deleted else statement.where(image.c.deleted == false())

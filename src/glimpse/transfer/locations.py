@@ -18,6 +18,8 @@ async def survey(transfer: Transfer, caller: Caller, image_id: str, offers: Sequ
     :raises LimitExceeded: more locations than an image may have.
     :raises Invalid: no store takes a location, or there is no data.
     """
+    if not offers:
+        return []
     image = await transfer.threads.record(check_registrar, transfer.catalog, caller, image_id, offers)
     known = {location.url for location in image.locations}
     return [
