@@ -8,6 +8,8 @@ import secrets
 import shlex
 import socket
 import stat
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +21,12 @@ from uvicorn.supervisors import Multiprocess
 from glimpse.access.users import UserFiles
 from glimpse.api.protocol import ZeroCopyProtocol
 from glimpse.app import check_files, create_application, create_application_from
+from glimpse.cli.listener import bind
 from glimpse.config.files import files_of
 from glimpse.config.logs import set_up_logs
 from glimpse.config.report import findings
 from glimpse.config.settings import Settings, read_config
-from glimpse.domain.errors import Invalid, Unavailable
+from glimpse.domain.errors import GlimpseError, Invalid
 from glimpse.records.schema import upgrade
 
 ADMINISTRATOR = "admin"
@@ -37,6 +40,9 @@ DRAIN_SECONDS = 30
 # A worker that has not begun to answer after this time has failed to start.
 START_SECONDS = 60
 
+# How long a worker that cannot start waits before it ends: its parent starts the next one at once.
+RESTART_SECONDS = 5
+
 LOG = logging.getLogger(__name__)
 
 
@@ -48,13 +54,13 @@ def serve_forever(settings: Settings) -> None:
     """
     _prepare(settings)
     password = create_administrator(settings)
-    config = _uvicorn_config(settings, functools.partial(create_application, settings))
-    listener = _bind(config, settings)
+    create = functools.partial(create_application, settings)
+    listener = bind(settings.bind_host, settings.bind_port)
     click.echo(greeting(settings, _url(settings, listener), password))
     if settings.workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(_uvicorn_config(settings, create)).run(sockets=[listener])
     else:
-        Multiprocess(config, sockets=[listener]).run()
+        _serve_by_workers(settings, create, listener)
 
 
 def serve_supervised(settings: Settings) -> None:
@@ -68,10 +74,10 @@ def serve_supervised(settings: Settings) -> None:
     _prepare(settings)
     if create_administrator(settings):
         LOG.info("an administrator was created, with the password in %s", password_file(settings))
-    config = _uvicorn_config(settings, functools.partial(create_application_from, settings.source))
-    listener = _bind(config, settings)
+    create = functools.partial(create_application_from, settings.source)
+    listener = bind(settings.bind_host, settings.bind_port)
     LOG.info("listening on %s, workers: %d", _url(settings, listener), settings.workers)
-    Multiprocess(config, sockets=[listener]).run()
+    _serve_by_workers(settings, create, listener)
 
 
 def _prepare(settings: Settings) -> None:
@@ -170,6 +176,21 @@ def greeting(settings: Settings, url: str, password: str | None) -> str:
     )
 
 
+def _serve_by_workers(settings: Settings, create: Callable[[], ASGIApp], listener: socket.socket) -> None:
+    config = _uvicorn_config(settings, functools.partial(_worker, create))
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def _worker(create: Callable[[], ASGIApp]) -> ASGIApp:
+    """The application of a worker. One that cannot start says why in a line, and ends without haste."""
+    try:
+        return create()
+    except GlimpseError as error:
+        LOG.error("a worker cannot start: %s", error)
+        time.sleep(RESTART_SECONDS)
+        sys.exit(1)
+
+
 def _uvicorn_config(settings: Settings, factory: Callable[[], ASGIApp]) -> uvicorn.Config:
     return uvicorn.Config(
         factory,
@@ -195,22 +216,6 @@ def _uvicorn_config(settings: Settings, factory: Callable[[], ASGIApp]) -> uvico
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_worker_healthcheck=START_SECONDS,
     )
-
-
-def _bind(config: uvicorn.Config, settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.bind_host else socket.AF_INET
-    # With the protocol said, asyncio finds out that it is TCP and switches Nagle's delay off; otherwise the
-    # second packet of each answer waits 40 ms for the client's acknowledgement of the first.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config.host, config.port))
-    except OSError as error:
-        listener.close()
-        address = f"{config.host}:{config.port}"
-        raise Unavailable(f"address {address}", error.strerror or "it cannot be bound") from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def _allow_many_connections() -> None:

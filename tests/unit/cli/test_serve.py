@@ -1,14 +1,22 @@
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import bcrypt
 import pytest
 
 from glimpse.access.users import User, UserFiles
-from glimpse.cli.serve import create_administrator, greeting, password_file, prepare_state
+from glimpse.cli.serve import (
+    RESTART_SECONDS,
+    _worker,
+    create_administrator,
+    greeting,
+    password_file,
+    prepare_state,
+)
 from glimpse.config.settings import Settings, read_settings
-from glimpse.domain.errors import Invalid
+from glimpse.domain.errors import Invalid, Unavailable
 
 pytestmark = pytest.mark.usefixtures("quick_bcrypt")
 
@@ -137,3 +145,21 @@ def test_greeting_without_identity(prepared: Settings) -> None:
 def test_greeting_with_a_pipeline_of_glance(prepared: Settings) -> None:
     text = greeting(replace(prepared, auth_strategy="paste"), URL, None)
     assert text == f"Glimpse is listening on {URL}   (state in {prepared.state_dir})"
+
+
+def test_a_worker_that_cannot_start_says_why_and_ends_without_haste(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("glimpse.cli.serve.time.sleep", pauses.append)
+
+    def create() -> NoReturn:
+        raise Unavailable("the database", "connection refused")
+
+    with pytest.raises(SystemExit) as end:
+        _worker(create)
+    assert end.value.code == 1
+    assert pauses == [RESTART_SECONDS]
+    (line,) = caplog.messages
+    assert line.startswith("a worker cannot start: ")
+    assert "connection refused" in line
