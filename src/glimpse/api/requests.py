@@ -1,10 +1,11 @@
 """Reading requests: ids, bodies, queries. What is malformed is refused here, before anybody acts on it."""
 
+import random
 import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
-from uuid import uuid4
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -29,7 +30,8 @@ def request_id(given: str | None, longest: int) -> str | None:
     None: it is longer than `longest` (0: any length will do).
     """
     if not given or not _REQUEST_ID.match(given):
-        return f"req-{uuid4()}"
+        # Not `uuid4`, which asks the kernel for each: an id has to differ, not to be a secret.
+        return f"req-{UUID(int=random.getrandbits(128), version=4)}"
     if 0 < longest < len(given):
         return None
     return given if given.startswith("req-") else f"req-{given}"
