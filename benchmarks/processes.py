@@ -85,11 +85,11 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """Processor time that the tree has used, in user and in system mode."""
+    """Processor time that the tree has used, in user and in system mode, with those of it that have ended."""
     ticks = 0
     for pid in tree(root):
         if fields := stat_fields(pid):
-            ticks += int(fields[11]) + int(fields[12])
+            ticks += sum(int(field) for field in fields[11:15])
     return ticks / TICKS
 
 

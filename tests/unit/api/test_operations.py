@@ -13,13 +13,13 @@ from glimpse.access.identity import NoIdentity
 from glimpse.api.operations import PATCH_TYPES, Body, Operation, Resource
 from glimpse.api.service import Call, Service
 from glimpse.domain.errors import Conflict
-from glimpse.transfer.threads import Threads
+from glimpse.transfer.threads import Crew, Threads
 from tests.unit.api.http import Answer, Headers, ask, make_scope
 
 
 class _Transfer:
     def __init__(self) -> None:
-        self.threads = Threads(ThreadPoolExecutor(1), ThreadPoolExecutor(1))
+        self.threads = Threads(Crew(1, "records"), ThreadPoolExecutor(1))
 
 
 def _service() -> Service:

@@ -6,7 +6,7 @@ import pytest
 from glimpse.catalog.catalog import Catalog
 from glimpse.jobs.worker import Worker
 from glimpse.stores.memory import MemoryStore
-from glimpse.transfer.threads import Threads
+from glimpse.transfer.threads import Crew, Threads
 from glimpse.transfer.transfer import Stores, Transfer
 from tests.unit.world import Clock
 
@@ -18,10 +18,10 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def transfer(catalog: Catalog, clock: Clock, store: MemoryStore) -> Iterator[Transfer]:
-    with ThreadPoolExecutor(4) as records, ThreadPoolExecutor(4) as data:
+    with ThreadPoolExecutor(4) as data:
         yield Transfer(
             catalog=catalog,
             worker=Worker("me", 10.0, clock),
             stores=Stores({store.id: store}, store.id),
-            threads=Threads(records, data),
+            threads=Threads(Crew(4, "records"), data),
         )
