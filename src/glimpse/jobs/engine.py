@@ -1,8 +1,8 @@
 """The engine: takes due jobs, keeps their leases, and sees each of them to its end.
 
-A job ends in one of two ways: its `run` returned, or it was given up with a reason. Between them stand
-retries (a part behind the service is away, or something unexpected happened), the take-over of jobs whose
-worker is silent, and release at once when this process is told to stop.
+A job ends in one of two ways: its `run` returned, or it was given up with a reason, since it cannot succeed or
+was cancelled. Between them stand retries (a part behind the service is away, or something unexpected happened),
+the take-over of jobs whose worker is silent, and release at once when this process is told to stop.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glimpse.domain.errors import GlimpseError, Unavailable
-from glimpse.jobs.ports import Job, JobRecords
+from glimpse.jobs.ports import Job, JobRecords, Progress
 from glimpse.jobs.worker import Worker
 
 LOG = logging.getLogger(__name__)
@@ -24,17 +24,19 @@ POLL = 1.0
 LONGEST_WAIT = 60.0
 
 _DIED = "its workers ended while they did it, every time"
+_CANCELLED = "it was cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How jobs of one kind are done: `run` does one, `give_up` undoes what was begun and notes the reason.
+    """How jobs of one kind are done: `run` does one and says how far it is, `give_up` undoes what was begun
+    and notes the reason.
 
     Both may be called again after any line of theirs. At most `concurrency` run in this process at once; a
     job is given up after so many `attempts`.
     """
 
-    run: Callable[[Job], Awaitable[None]]
+    run: Callable[[Job, Progress], Awaitable[None]]
     give_up: Callable[[Job, str], Awaitable[None]]
     concurrency: int = 4
     attempts: int = 5
@@ -56,6 +58,8 @@ class Engine:
         self._call = call
         self._running: dict[str, asyncio.Task[None]] = {}
         self._jobs: dict[str, Job] = {}
+        self._progress: dict[str, Progress] = {}
+        self._cancelled: set[str] = set()
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -76,18 +80,22 @@ class Engine:
         return started
 
     def _start(self, kind: Kind, job: Job) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._perform(kind, job))
+        progress = self._progress[job.id] = Progress(at=self.worker.clock())
+        if job.cancelled:
+            self._cancelled.add(job.id)
+        task = asyncio.create_task(self._perform(kind, job, progress))
         self._running[job.id], self._jobs[job.id] = task, job
         task.add_done_callback(lambda _: self._forget(job.id))
         return task
 
     def _forget(self, job_id: str) -> None:
-        del self._running[job_id], self._jobs[job_id]
+        del self._running[job_id], self._jobs[job_id], self._progress[job_id]
+        self._cancelled.discard(job_id)
         self.wake()
 
-    async def _perform(self, kind: Kind, job: Job) -> None:
+    async def _perform(self, kind: Kind, job: Job, progress: Progress) -> None:
         try:
-            if await self._ended(kind, job):
+            if await self._ended(kind, job, progress):
                 await self._call(self._records.finish, job)
         except GlimpseError as error:
             # The lease runs out, and somebody tries again.
@@ -95,12 +103,16 @@ class Engine:
         except Exception:
             LOG.exception("the %s of %s is not settled yet", job.kind, job.subject)
 
-    async def _ended(self, kind: Kind, job: Job) -> bool:
-        if job.attempts > kind.attempts:
-            await kind.give_up(job, job.error or _DIED)
+    async def _ended(self, kind: Kind, job: Job, progress: Progress) -> bool:
+        if job.cancelled or job.attempts > kind.attempts:
+            await kind.give_up(job, _CANCELLED if job.cancelled else job.error or _DIED)
             return True
         try:
-            await kind.run(job)
+            await kind.run(job, progress)
+        except asyncio.CancelledError:
+            if job.id not in self._cancelled:
+                raise
+            await kind.give_up(job, _CANCELLED)
         except Unavailable as error:
             return await self._failed(kind, job, str(error))
         except GlimpseError as error:
@@ -120,14 +132,20 @@ class Engine:
         return False
 
     async def renew(self) -> None:
-        """Prolong the leases of the running jobs; what somebody else has taken over ends here."""
-        running = dict(self._running)
+        """Prolong the leases of the running jobs; what somebody else has taken over ends here, and what was
+        cancelled is given up.
+        """
+        running, worker = dict(self._running), self.worker
         if not running:
             return
-        worker = self.worker
-        held = await self._call(self._records.renew, tuple(running), worker.id, worker.lease_until())
+        for progress in self._progress.values():
+            progress.measure(worker.clock())
+        held = await self._call(self._records.renew, dict(self._progress), worker.id, worker.lease_until())
         for job_id, task in running.items():
-            if job_id not in held and not task.done():
+            cancelled = held.get(job_id, False)
+            if job_id not in held or (cancelled and job_id not in self._cancelled):
+                if cancelled:
+                    self._cancelled.add(job_id)
                 task.cancel()
 
     async def wait(self, seconds: float) -> None:
@@ -149,10 +167,6 @@ class Engine:
                 await self._call(self._records.release, job, self.worker.clock())
             except GlimpseError as error:
                 LOG.warning("the %s of %s goes on when its lease ends: %s", job.kind, job.subject, error)
-
-
-class _Postponed(Exception):
-    """The job will be tried again."""
 
 
 async def run_jobs(engine: Engine) -> None:

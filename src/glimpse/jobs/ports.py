@@ -3,7 +3,7 @@
 The promises of `catalog/ports.py` hold here too: calls are synchronous, thread-safe and transactional.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +14,8 @@ class Job:
 
     `subject` is what it is about. Until `due_at` (seconds since the epoch) the job belongs to `worker`, or
     waits if that is empty; from then on any worker may take it. `attempts` counts how often it was taken,
-    `error` is why the last time failed.
+    `error` is why the last time failed. Of `total` bytes (None: unknown) `done` are done, lately `rate` a
+    second. A job that is `cancelled` is given up by whoever has it, or takes it.
     """
 
     id: str
@@ -25,6 +26,30 @@ class Job:
     due_at: float = 0.0
     attempts: int = 0
     error: str = ""
+    done: int = 0
+    total: int | None = None
+    rate: float = 0.0
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a running job is, in bytes: its `run` writes `done` and `total` (None: unknown).
+
+    `rate` is how many bytes a second were done before `at`, when `noted` were done.
+    """
+
+    done: int = 0
+    total: int | None = None
+    rate: float = 0.0
+    noted: int = 0
+    at: float = 0.0
+
+    def measure(self, now: float) -> None:
+        """Find the rate of the time since this was called last."""
+        if now > self.at:
+            self.rate = max(0, self.done - self.noted) / (now - self.at)
+            self.noted, self.at = self.done, now
 
 
 class JobRecords(Protocol):
@@ -39,8 +64,20 @@ class JobRecords(Protocol):
     def claim(self, kind: str, worker: str, due_at: float, now: float, limit: int) -> list[Job]:
         """Take at most `limit` jobs that are due, the longest due first; each goes to one worker only."""
 
-    def renew(self, job_ids: Collection[str], worker: str, due_at: float) -> frozenset[str]:
-        """Prolong those of the jobs that `worker` still holds; these come back."""
+    def renew(self, progress: Mapping[str, Progress], worker: str, due_at: float) -> Mapping[str, bool]:
+        """Prolong those of the jobs (by id) that `worker` still holds, and note how far they are.
+
+        These come back, with whether they were cancelled.
+        """
+
+    def of_subject(self, subject: str) -> list[Job]:
+        """The jobs about something."""
+
+    def page(self, limit: int, after: str = "") -> list[Job]:
+        """At most `limit` jobs, by their ids, which follow `after`."""
+
+    def cancel(self, job_id: str, now: float) -> bool:
+        """Ask that a job be given up; one that waits is due at once. False: there is no such job."""
 
     def postpone(self, job: Job, due_at: float, error: str) -> None:
         """Let a job go until it is due, if its worker still holds it."""

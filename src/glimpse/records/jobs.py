@@ -1,13 +1,13 @@
 """Jobs: the port's `JobRecords` in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, true, update
 
-from glimpse.jobs.ports import Job
+from glimpse.jobs.ports import Job, Progress
 from glimpse.records.database import Database
 from glimpse.records.tables import jobs
 
@@ -28,10 +28,12 @@ _TAKE = (
 )
 _RENEW = (
     update(jobs)
-    .where(jobs.c.id.in_(bindparam("some", expanding=True)), jobs.c.worker == bindparam("holder"))
-    .values(due_at=bindparam("until"))
+    .where(*_held)
+    .values(
+        due_at=bindparam("until"), done=bindparam("so_far"), total=bindparam("of"), rate=bindparam("speed")
+    )
 )
-_RENEWED = select(jobs.c.id).where(
+_RENEWED = select(jobs.c.id, jobs.c.cancelled).where(
     jobs.c.id.in_(bindparam("some", expanding=True)), jobs.c.worker == bindparam("holder")
 )
 _POSTPONE = update(jobs).where(*_held).values(worker="", due_at=bindparam("until"), error=bindparam("reason"))
@@ -42,6 +44,16 @@ _RELEASE = (
 _HOLD = update(jobs).where(*_held).values(due_at=jobs.c.due_at + _PRECISION)
 _END = delete(jobs).where(*_held)
 _GET = select(jobs).where(jobs.c.id == bindparam("job"))
+_OF_SUBJECT = select(jobs).where(jobs.c.subject == bindparam("about")).order_by(jobs.c.id)
+_PAGE = select(jobs).where(jobs.c.id > bindparam("after")).order_by(jobs.c.id).limit(bindparam("limit"))
+_CANCEL = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"))
+    .values(
+        cancelled=true(),
+        due_at=case((jobs.c.worker == "", bindparam("now", type_=jobs.c.due_at.type)), else_=jobs.c.due_at),
+    )
+)
 
 
 class SqlJobRecords:
@@ -51,6 +63,8 @@ class SqlJobRecords:
         self._database = database
         self._due = database.prepare(_DUE)
         self._get = database.prepare(_GET)
+        self._of_subject = database.prepare(_OF_SUBJECT)
+        self._page = database.prepare(_PAGE)
 
     def add(self, job: Job) -> None:
         """See the port."""
@@ -88,15 +102,42 @@ class SqlJobRecords:
         }
         return connection.execute(_TAKE, values).rowcount == 1
 
-    def renew(self, job_ids: Collection[str], worker: str, due_at: float) -> frozenset[str]:
+    def renew(self, progress: Mapping[str, Progress], worker: str, due_at: float) -> Mapping[str, bool]:
         """See the port."""
-        key = {"some": list(job_ids), "holder": worker}
+        rows = [
+            {
+                "job": job_id,
+                "holder": worker,
+                "until": due_at,
+                "so_far": one.done,
+                "of": one.total,
+                "speed": one.rate,
+            }
+            for job_id, one in progress.items()
+        ]
 
-        def work(connection: Connection) -> frozenset[str]:
-            connection.execute(_RENEW, {**key, "until": due_at})
-            return frozenset(connection.execute(_RENEWED, key).scalars())
+        def work(connection: Connection) -> Mapping[str, bool]:
+            connection.execute(_RENEW, rows)
+            held = connection.execute(_RENEWED, {"some": list(progress), "holder": worker})
+            return {row.id: row.cancelled for row in held}
 
-        return self._database.write(work)
+        return self._database.write(work) if rows else {}
+
+    def of_subject(self, subject: str) -> list[Job]:
+        """See the port."""
+        return [_job_of(row) for row in self._database.read(self._of_subject, {"about": subject})]
+
+    def page(self, limit: int, after: str = "") -> list[Job]:
+        """See the port."""
+        rows = self._database.read(self._page, {"limit": limit, "after": after})
+        return [_job_of(row) for row in rows]
+
+    def cancel(self, job_id: str, now: float) -> bool:
+        """See the port."""
+        found = self.get(job_id) is not None
+        if found:
+            self._database.write(lambda c: c.execute(_CANCEL, {"job": job_id, "now": now}).rowcount)
+        return found
 
     def postpone(self, job: Job, due_at: float, error: str) -> None:
         """See the port."""
@@ -133,4 +174,5 @@ def end_job(connection: Connection, job: Job) -> bool:
 
 def _job_of(row: Row[Any] | Any) -> Job:
     values = dict(zip((column.name for column in jobs.c), row, strict=True))
-    return Job(**{**values, "arguments": orjson.loads(values["arguments"])})
+    own = {"arguments": orjson.loads(values["arguments"]), "cancelled": bool(values["cancelled"])}
+    return Job(**{**values, **own})

@@ -312,8 +312,29 @@ jobs = _table(
     Column("due_at", Double, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Text, nullable=False),
+    # Since 0003: what has defaults, so that workers of both versions can add jobs.
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger),
+    Column("rate", Double, nullable=False, server_default="0"),
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
     Index("glimpse_ix_jobs_due", "kind", "due_at"),
     Index("glimpse_ix_jobs_subject", "subject"),
+)
+
+# Data that was staged for an import, and has been looked at: what became of it is one row an image.
+staged = _table(
+    glimpse,
+    "glimpse_staged",
+    Column("image_id", String(36), primary_key=True),
+    Column("store", String(255), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("checksum", String(32), nullable=False),
+    Column("os_hash_algo", String(64), nullable=False),
+    Column("os_hash_value", String(128), nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("project_id", String(255)),
+    Index("glimpse_ix_staged_project", "project_id"),
 )
 
 # A row a project, locked while a quota of that project is compared with what it stores.

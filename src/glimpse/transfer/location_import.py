@@ -15,7 +15,7 @@ from glimpse.domain.errors import Conflict, Invalid, SizeMismatch
 from glimpse.domain.image import Image, Location
 from glimpse.domain.status import ImageStatus
 from glimpse.jobs.engine import Kind
-from glimpse.jobs.ports import Job
+from glimpse.jobs.ports import Job, Progress
 from glimpse.stores.base import LocalFile, StoreObjectMissing
 from glimpse.transfer.download import stream
 from glimpse.transfer.inspection import Inspection
@@ -34,13 +34,14 @@ class _Import:
     image: Image
     location: Location
     size: int
+    progress: Progress
 
 
 def location_import(transfer: Transfer, *, do_secure_hash: bool = True) -> Kind:
     """The kind of job."""
 
-    async def run(job: Job) -> None:
-        await _run(transfer, job, do_secure_hash=do_secure_hash)
+    async def run(job: Job, progress: Progress) -> None:
+        await _run(transfer, job, progress, do_secure_hash=do_secure_hash)
 
     async def give_up(job: Job, reason: str) -> None:
         now = transfer.catalog.clock()
@@ -50,13 +51,14 @@ def location_import(transfer: Transfer, *, do_secure_hash: bool = True) -> Kind:
     return Kind(run, give_up)
 
 
-async def _run(transfer: Transfer, job: Job, *, do_secure_hash: bool) -> None:
+async def _run(transfer: Transfer, job: Job, progress: Progress, *, do_secure_hash: bool) -> None:
     catalog, record = transfer.catalog, transfer.threads.record
     await record(catalog.records.tasks.begin, job.id, catalog.clock())
     location = Location(job.arguments["url"])
     image = await record(catalog.records.images.get, job.subject, None)
     size = await transfer.threads.bulk(_size, transfer, location)
-    work = _Import(job, image, location, size)
+    work = _Import(job, image, location, size, progress)
+    progress.total = size
     digests: Mapping[str, object] = job.arguments["digests"]
     if do_secure_hash and digests:
         found = await _read(transfer, work, str(digests["os_hash_algo"]))
@@ -107,7 +109,11 @@ async def _read(transfer: Transfer, work: _Import, algorithm: str) -> Mapping[st
     inspection = Inspection() if work.image.container_format == "bare" else None
     works = [updating(md5), updating(digest), *([inspection.watch] if inspection else [])]
     lanes = [Lane(transfer.threads.data, one) for one in works]
-    total = await pump(_source(transfer, work), lanes, lambda _: None)
+
+    def watch(total: int) -> None:
+        work.progress.done = total
+
+    total = await pump(_source(transfer, work), lanes, watch)
     if total != work.size:
         raise SizeMismatch(work.size, total)
     found: dict[str, object] = {"checksum": md5.hexdigest(), "os_hash_algo": algorithm}

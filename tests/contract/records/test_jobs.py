@@ -7,7 +7,7 @@ from glimpse.domain.errors import Conflict, Gone, LimitExceeded, Unavailable
 from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
-from glimpse.jobs.ports import Job
+from glimpse.jobs.ports import Job, Progress
 from tests.contract.records.making import LATER, NOW, create, run_together
 
 PLACE = Location("http://a/b")
@@ -53,12 +53,13 @@ def test_one_worker_gets_it(records: Records) -> None:
 def test_take_over(records: Records) -> None:
     records.jobs.add(a_job())
     [mine] = records.jobs.claim("copy", "mine", 10.0, 1.0, 1)
-    assert records.jobs.renew([mine.id, "absent"], "mine", 20.0) == {mine.id}
+    progress = {mine.id: Progress(), "absent": Progress()}
+    assert records.jobs.renew(progress, "mine", 20.0) == {mine.id: False}
     assert records.jobs.claim("copy", "other", 30.0, 15.0, 1) == []
     [theirs] = records.jobs.claim("copy", "other", 40.0, 21.0, 1)
     assert (theirs.worker, theirs.attempts) == ("other", 2)
     # Whoever lost it can do nothing to it any more.
-    assert records.jobs.renew([mine.id], "mine", 99.0) == frozenset()
+    assert records.jobs.renew({mine.id: Progress()}, "mine", 99.0) == {}
     records.jobs.postpone(mine, 99.0, "late")
     records.jobs.release(mine, 0.0)
     assert not records.jobs.finish(mine)
@@ -126,3 +127,34 @@ def test_an_image_gets_none(records: Records) -> None:
     assert (image.status, image.size, image.locations) == (ImageStatus.QUEUED, None, ())
     task = records.tasks.get(job.id, None)
     assert (task.status, task.message, records.jobs.get(job.id)) == (TaskStatus.FAILURE, "because", None)
+
+
+def test_progress_is_noted_by_whoever_holds_the_job(records: Records) -> None:
+    records.jobs.add(a_job())
+    [mine] = records.jobs.claim("copy", "mine", 10.0, 1.0, 1)
+    assert records.jobs.renew({mine.id: Progress(7, 2**40, 0.5)}, "other", 20.0) == {}
+    assert records.jobs.get(mine.id) == mine
+    records.jobs.renew({mine.id: Progress(7, 2**40, 0.5)}, "mine", 20.0)
+    assert records.jobs.get(mine.id) == replace(mine, due_at=20.0, done=7, total=2**40, rate=0.5)
+    assert records.jobs.renew({}, "mine", 30.0) == {}
+
+
+def test_cancelling(records: Records) -> None:
+    for number in (1, 2):
+        records.jobs.add(a_job(number, due_at=number * 100.0))
+    [mine] = records.jobs.claim("copy", "mine", 150.0, 101.0, 1)
+    for _ in range(2):
+        assert [records.jobs.cancel(f"job-{number}", 110.0) for number in (1, 2, 3)] == [True, True, False]
+    # The one that runs is told at its next renewal, the one that waits is due at once.
+    assert records.jobs.renew({mine.id: Progress()}, "mine", 160.0) == {mine.id: True}
+    [other] = records.jobs.claim("copy", "mine", 200.0, 111.0, 5)
+    assert (other.id, other.cancelled) == ("job-2", True)
+
+
+def test_finding_jobs(records: Records) -> None:
+    for number, subject in enumerate(("a", "b", "a")):
+        records.jobs.add(a_job(number, subject=subject))
+    assert [job.id for job in records.jobs.of_subject("a")] == ["job-0", "job-2"]
+    assert records.jobs.of_subject("c") == []
+    assert [job.id for job in records.jobs.page(2)] == ["job-0", "job-1"]
+    assert [job.id for job in records.jobs.page(2, "job-1")] == ["job-2"]

@@ -38,6 +38,7 @@ def test_an_empty_database_gets_both_histories(empty_url: str, engine: Engine) -
         "glimpse_intents",
         "glimpse_projects",
         "glimpse_jobs",
+        "glimpse_staged",
         "glimpse_alembic_version",
         "alembic_version",
     }

@@ -9,7 +9,7 @@ import pytest
 
 from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.jobs.engine import Engine, Kind, run_jobs
-from glimpse.jobs.ports import Job, JobRecords
+from glimpse.jobs.ports import Job, JobRecords, Progress
 from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
@@ -48,7 +48,8 @@ class Work:
         self.given_up: dict[str, str] = {}
         self.running = self.most = 0
 
-    async def perform(self, job: Job) -> None:
+    async def perform(self, job: Job, progress: Progress) -> None:
+        progress.done, progress.total = 5, 10
         self.running += 1
         self.most = max(self.most, self.running)
         try:
@@ -244,3 +245,50 @@ def test_it_is_awake_when_called_and_outlives_the_database(records: JobRecords, 
 
     asyncio.run(run())
     assert troubles == []
+
+
+async def begun(engine: Engine) -> asyncio.Task[None]:
+    [task] = await engine.take()
+    await asyncio.sleep(0)
+    return task
+
+
+def test_others_see_how_far_it_is(records: JobRecords, clock: Clock) -> None:
+    job = add(records)
+
+    async def scenario() -> None:
+        one = engine(records, clock, Work(lambda _: asyncio.sleep(60)))
+        await begun(one)
+        clock.now += 2
+        await one.renew()
+        seen = records.get(job)
+        assert seen is not None
+        assert (seen.done, seen.total, seen.rate, seen.due_at) == (5, 10, 2.5, clock.now + 10)
+        await one.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_running_job_is_cancelled(records: JobRecords, clock: Clock) -> None:
+    work = Work(lambda _: asyncio.sleep(60))
+    job = add(records)
+
+    async def scenario() -> None:
+        one = engine(records, clock, work)
+        task = await begun(one)
+        assert records.cancel(job, clock.now)
+        for _ in range(2):
+            await one.renew()
+        await task
+
+    asyncio.run(scenario())
+    assert (work.given_up, work.done, records.get(job)) == ({job: "it was cancelled"}, [], None)
+
+
+def test_a_waiting_job_is_cancelled_without_being_done(records: JobRecords, clock: Clock) -> None:
+    work = Work()
+    records.add(Job("job-1", "copy", "image", due_at=clock.now + 1000))
+    assert records.cancel("job-1", clock.now)
+    do(engine(records, clock, work))
+    assert (work.given_up, work.done) == ({"job-1": "it was cancelled"}, [])
+    assert not records.cancel("job-1", clock.now)
