@@ -1,8 +1,8 @@
 """The engine: takes due jobs, keeps their leases, and sees each of them to its end.
 
-A job ends in one of two ways: its `run` returned, or it was given up with a reason, since it cannot succeed or
-was cancelled. Between them stand retries (a part behind the service is away, or something unexpected happened),
-the take-over of jobs whose worker is silent, and release at once when this process is told to stop.
+A job ends in one of two ways: its `run` returned, or it was given up with a reason, since it cannot succeed
+or was cancelled. Between them stand retries (a part behind the service is away, or something unexpected
+happened), the take-over of jobs whose worker is silent, and release at once when this process shall stop.
 """
 
 import asyncio

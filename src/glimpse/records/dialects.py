@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Text, cast, func, literal_column, or_
 from sqlalchemy.types import BINARY
 
-from glimpse.records.tables import INDEXED_VALUE, pinned
+from glimpse.records.page_indexes import INDEXED_VALUE, pinned
 
 
 class Sql(ABC):
@@ -34,11 +34,11 @@ class Sql(ABC):
         return column == value
 
     def same_value(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Whether the value of a property is the same, found by its beginning (`tables.page_indexes`)."""
+        """Whether the value of a property is the same, found by its beginning (`page_indexes`)."""
         return (_beginning(column) == _beginning(value)) & (column == value)
 
     def pinned(self, column: ColumnElement[Any], name: str, scope: str) -> ColumnElement[Any]:
-        """`created_at` or `name` as the index for `scope` has it (`tables.page_indexes`)."""
+        """`created_at` or `name` as the index for `scope` has it (`page_indexes`)."""
         del name, scope
         return column
 

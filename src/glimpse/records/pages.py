@@ -162,7 +162,7 @@ def _branch(sql: Sql, shape: Shape, branch: Branch) -> list[Select[Any]]:
 
 
 def _leading(branch: Branch) -> dict[str, Col]:
-    """The columns with which the index for `branch` begins, and their values (`tables.page_indexes`)."""
+    """The columns with which the index for `branch` begins, and their values (`page_indexes`)."""
     begin: dict[str, dict[str, Col]] = {
         "owner": {"owner": viewer_project()},
         "visibility": {"visibility": _literal(branch.visibility)},

@@ -5,6 +5,7 @@ from glimpse.catalog.ports import Records
 from glimpse.domain.errors import Conflict, Unavailable
 from glimpse.records import engines, open_records, tables
 from glimpse.records.database import connect
+from glimpse.records.page_indexes import page_indexes
 from glimpse.records.schema import GLANCE_REVISION, is_current, upgrade
 from tests.contract.records.making import an_image, run_together
 
@@ -67,7 +68,7 @@ def test_the_tables_are_those_that_are_described(empty_url: str, engine: Engine)
         assert {index.name for index in table.indexes} <= indexes
     indexes = {index["name"] for name in _names(engine) for index in inspector.get_indexes(name)}
     # SQLAlchemy does not see indexes of expressions on SQLite.
-    ours = {str(index.name) for index in tables.page_indexes(engine.dialect.name)}
+    ours = {str(index.name) for index in page_indexes(engine.dialect.name)}
     assert ours - {"glimpse_ix_image_properties_value"} <= indexes
     engine.dispose()
 

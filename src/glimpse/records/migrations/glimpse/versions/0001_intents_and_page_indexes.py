@@ -3,6 +3,7 @@
 from alembic import op
 
 from glimpse.records import tables
+from glimpse.records.page_indexes import page_indexes
 
 revision = "0001"
 down_revision = None
@@ -12,5 +13,5 @@ def upgrade() -> None:
     """Make what is missing: on MySQL an interrupted run leaves a part of it."""
     connection = op.get_bind()
     tables.glimpse.create_all(connection)
-    for index in tables.page_indexes(connection.dialect.name):
+    for index in page_indexes(connection.dialect.name):
         index.create(connection, checkfirst=True)
