@@ -64,9 +64,7 @@ class Inspection:
 
     def findings(self) -> Findings:
         """After the last chunk: what the data is."""
-        for candidate in self._candidates:
-            candidate.finish()
-        found = {candidate.NAME: candidate for candidate in self._candidates if candidate.format_match}
+        found = {candidate.NAME: candidate for candidate in self._candidates if _matches(candidate)}
         # A bootable CD image carries a partition table too, rightly, and one unlike a disk's.
         if found.keys() == {"iso", "gpt"}:
             del found["gpt"]
@@ -108,10 +106,19 @@ def _mismatch(declared: str, names: set[str], require_match: bool) -> None:
 def _still_possible(inspector: FileInspector, chunk: bytes) -> bool:
     try:
         inspector.eat_chunk(chunk)
+        return bool(inspector.format_match or not inspector.complete)
     except Exception as error:  # a recogniser that fails on foreign data has said no
         LOG.debug("no %s: %s", inspector.NAME, error)
         return False
-    return bool(inspector.format_match or not inspector.complete)
+
+
+def _matches(inspector: FileInspector) -> bool:
+    try:
+        inspector.finish()
+        return bool(inspector.format_match)
+    except Exception as error:
+        LOG.debug("no %s: %s", inspector.NAME, error)
+        return False
 
 
 def _failed_check(inspector: FileInspector) -> str | None:

@@ -115,6 +115,16 @@ def test_formats_without_a_recogniser() -> None:
     assert set(DISK_FORMATS) - INSPECTABLE == {"ami", "ari", "aki", "ploop"}
 
 
+@pytest.mark.parametrize("text", [b"some words ", b"#!/bin/sh\n", b"# Disk Descriptor"])
+@pytest.mark.parametrize("piece", [7, 999, 65536, MIB])
+def test_text_before_other_bytes_is_raw(text: bytes, piece: int) -> None:
+    """The recogniser of VMDK fails on what begins as its descriptor might, and goes on as something else."""
+    data = (text * 1000 + b"\xff\xfe").ljust(100_000, b"\xff")
+    assert judge(data, "raw", piece=piece) == len(data)
+    with pytest.raises(UnsupportedContent, match="looks like raw"):
+        judge(data, "vmdk", piece=piece)
+
+
 MISMATCH = [
     ("qcow2", TEXT, "raw"),
     ("vmdk", TEXT, "raw"),
