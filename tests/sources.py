@@ -172,6 +172,84 @@ def hanging(handler: Handler) -> None:
     handler.close_connection = True
 
 
+def trickling_head(handler: Handler) -> None:
+    """A line of the head now and then."""
+    for line in [b"HTTP/1.1 200 OK\r\n", *[b"X-More: x\r\n"] * 100]:
+        handler.wfile.write(line)
+        time.sleep(0.02)
+    handler.close_connection = True
+
+
+def promising(handler: Handler) -> None:
+    """Always about to answer."""
+    for _ in range(100):
+        handler.wfile.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+        time.sleep(0.02)
+    handler.close_connection = True
+
+
+def trickling_frame(handler: Handler) -> None:
+    """A body in chunks, of which one never begins."""
+    handler.begin(200, Transfer_Encoding="chunked")
+    handler.wfile.write(b"5\r\nhello\r\n5;")
+    for _ in range(100):
+        handler.wfile.write(b"x")
+        time.sleep(0.02)
+    handler.close_connection = True
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", **headers: str) -> Page:
+    """A body in chunks."""
+
+    def page(handler: Handler) -> None:
+        handler.begin(200, Transfer_Encoding="chunked", Connection="close", **headers)
+        handler.close_connection = True
+        for chunk in chunks:
+            handler.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+        handler.wfile.write(end)
+
+    return page
+
+
+def shortened(handler: Handler) -> None:
+    """Less than was announced, of nobody knows which version."""
+    handler.begin(200, Content_Length=str(len(DATA)), Connection="close")
+    handler.wfile.write(DATA[:1000])
+
+
+def sometimes(handler: Handler) -> None:
+    """Breaks, and is away when it is asked to go on."""
+    if "Range" in handler.headers:
+        handler.reply(500)
+    else:
+        broken(handler)
+
+
+def shrinking(handler: Handler) -> None:
+    """Breaks, and is of another size when it is asked to go on, though it says that it is the same."""
+    if "Range" not in handler.headers:
+        broken(handler)
+    else:
+        begin, _ = handler.wanted()
+        handler.reply(206, b"x", Content_Range=f"bytes {begin}-{begin}/{begin + 1}", ETag=TAG)
+
+
+def dated(age: float) -> Page:
+    """Breaks; its version is the time when it was changed, `age` seconds before the answer."""
+
+    def page(handler: Handler) -> None:
+        begin, end = handler.wanted()
+        partial = "Range" in handler.headers
+        headers = {"Content-Length": str(end - begin), "Connection": "close"}
+        headers["Last-Modified"] = handler.date_time_string(int(time.time() - age))
+        if partial:
+            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(DATA)}"
+        handler.begin(206 if partial else 200, **headers)
+        handler.wfile.write(DATA[begin : min(end, begin + 100_000)])
+
+    return page
+
+
 def redirecting(target: str, status: int = 302) -> Page:
     """Somewhere else."""
     return lambda handler: handler.reply(status, Location=target)
@@ -189,6 +267,18 @@ PAGES: dict[str, Page] = {
     "/compressed": compressed,
     "/trickling": trickling,
     "/hanging": hanging,
+    "/trickling-head": trickling_head,
+    "/promising": promising,
+    "/trickling-frame": trickling_frame,
+    "/chunked": chunked(DATA[:70_000], DATA[70_000:]),
+    "/chunked-without-end": chunked(DATA[:70_000], end=b""),
+    "/more": chunked(DATA, Content_Length="1000"),
+    "/less": chunked(DATA, Content_Length=str(len(DATA) + 1)),
+    "/shortened": shortened,
+    "/sometimes": sometimes,
+    "/shrinking": shrinking,
+    "/dated": dated(100),
+    "/just-changed": dated(0),
     "/empty": lambda handler: handler.reply(200),
     "/error": lambda handler: handler.reply(500),
     "/gone": lambda handler: handler.reply(410),

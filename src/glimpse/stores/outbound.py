@@ -1,45 +1,56 @@
 """The one guarded way out: every HTTP request that this program makes for somebody else goes through here.
 
-What clients name is judged before anything is connected to: scheme, host and port by the operator's rules,
-and each address that the host's name stands for. The connection is made to an address that was judged, and
-every redirect is judged again (`[import_filtering_opts]`; OSSA-2017-001 and its successors).
+Where it leads to is judged before anything is connected to, and again at every redirect (`guard`). No source
+holds a thread for longer than `Patience` allows, and no error tells a URL, which may hold a secret.
 """
 
 import re
-import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import chain
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from itertools import chain, count
 
+import httpcore
 import httpx
+import orjson
 
 from glimpse.domain.errors import GlimpseError, Invalid, Unavailable
 from glimpse.domain.url_rules import Rules
 from glimpse.stores.base import StoreObjectMissing
+from glimpse.stores.guard import GuardedTransport, Resolve, check_url, resolve
+from glimpse.stores.pace import Deadline
 
 MAX_REDIRECTS = 5
+MAX_DOCUMENT_BYTES = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410, 416})
+# Too early, too often, not in time: these may be answered otherwise the next time.
+_PASSING = frozenset({408, 425, 429})
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)\Z", re.ASCII)
-# What some resolvers take for an address although it is not written as one: 2130706433, 0x7f.1, 0177.0.0.1.
-_LIKE_NUMBER = re.compile(r"(0x[0-9a-f]*|\d+)\Z", re.ASCII | re.IGNORECASE)
-
-Address = IPv4Address | IPv6Address
-Resolve = Callable[[str, int], Sequence[str]]
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpx.HTTPError,
+    httpx.StreamError,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a source may take, in seconds, and how often a broken read goes on where it broke.
 
-    After `grace` seconds a source must have sent `slowest` bytes a second.
+    It must connect within `connect`, have answered within `head` (with all redirects), and send something of
+    the body every `read` seconds. When `grace` seconds were spent on waiting for it, it must have sent
+    `slowest` bytes for each of them.
     """
 
     connect: float = 10.0
+    head: float = 60.0
     read: float = 30.0
     grace: float = 60.0
     slowest: int = 1024
@@ -50,102 +61,38 @@ _RULES = Rules()
 _PATIENCE = Patience()
 
 
-def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses that a name stands for. :raises OSError: none."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a source sends: how many bytes it announced (None: it did not), and the bytes."""
+
+    size: int | None
+    chunks: Iterator[bytes]
 
 
-def check_url(rules: Rules, url: str) -> httpx.URL:
-    """Judge a URL by what is written. :raises Invalid: the rules forbid it, or it is none."""
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        raise Invalid("url", "it is no URL") from None
-    if parsed.scheme not in ("http", "https") or not rules.schemes.admits(parsed.scheme):
-        raise _filtered(f"the scheme '{parsed.scheme[:20]}' is not allowed")
-    host = parsed.host
-    if not host or not rules.hosts.admits(host):
-        raise _filtered("the host is not allowed")
-    if _LIKE_NUMBER.match(host.rstrip(".").rpartition(".")[2]) and not _is_address(host):
-        raise _filtered("the host is an address in disguise")
-    port = str(_port(parsed))
-    if not rules.ports.admits(port):
-        raise _filtered(f"the port {port} is not allowed")
-    return parsed
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What is asked for: `secrets` are headers for the URL's own origin, `refused` makes errors."""
+
+    url: str
+    refused: Callable[[str, int], GlimpseError]
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
-def _filtered(reason: str) -> Invalid:
-    # Clients (Tempest) look for these words.
-    return Invalid("url", f"it does not pass filtering: {reason}")
+@dataclass(slots=True)
+class _Progress:
+    """How far a read has come: the next byte, the one after the last, which version of what size it is of."""
 
+    at: int
+    end: int | None
+    start: int = field(init=False)
+    begun: bool = False
+    version: str | None = None
+    total: int | None = None
+    received: int = 0
+    waited: float = 0.0
 
-def _port(url: httpx.URL) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def check_address(rules: Rules, host: str, text: str) -> None:
-    """Judge an address of a host. :raises Invalid: it leads to this machine or link, or is forbidden."""
-    if host in rules.hosts.allowed:
-        return
-    address: Address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    inward = address.is_loopback or address.is_link_local or address.is_unspecified
-    if inward or address.is_multicast or (not rules.hosts.admits(str(address)) and not rules.hosts.allowed):
-        raise _filtered("the host's address is not allowed")
-
-
-class _GuardedTransport(httpx.BaseTransport):
-    """Connects to addresses that were judged, and to no others; TLS is still verified by the name."""
-
-    def __init__(self, rules: Rules, find: Resolve, verify: ssl.SSLContext) -> None:
-        self._rules = rules
-        self._find = find
-        # A connection is never used again: it was verified for one name, and another may share its address.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._plain = httpx.HTTPTransport(verify=verify, trust_env=False, limits=limits)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Redirects come back as they are."""
-        host = check_url(self._rules, str(request.url)).host
-        failure: httpx.TransportError = httpx.ConnectError("the host has no address")
-        for address in self._addresses(host, _port(request.url)):
-            try:
-                return self._plain.handle_request(_directed(request, host, address))
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-    def _addresses(self, host: str, port: int) -> Sequence[str]:
-        try:
-            found = self._find(host, port)
-        except (OSError, UnicodeError):
-            raise httpx.ConnectError("the host's name cannot be resolved") from None
-        for address in found:
-            check_address(self._rules, host, address)
-        return found
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._plain.close()
-
-
-def _directed(request: httpx.Request, host: str, address: str) -> httpx.Request:
-    return httpx.Request(
-        request.method,
-        request.url.copy_with(host=address),
-        headers=request.headers,
-        stream=request.stream,
-        extensions={**request.extensions, "sni_hostname": host},
-    )
+    def __post_init__(self) -> None:
+        self.start = self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +100,15 @@ class _Part:
     """A body that has begun: its bytes from the one that was asked for, the whole's size, and its version."""
 
     response: httpx.Response
+    deadline: Deadline
     skip: int
     total: int | None
     version: str | None
+
+
+@dataclass(eq=False)
+class GivenUp(Unavailable):
+    """A source that it is of no use to ask again."""
 
 
 class Outbound:
@@ -176,9 +129,11 @@ class Outbound:
         if insecure and not ca_file:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._client = httpx.Client(
-            transport=_GuardedTransport(rules, find, context),
+            transport=GuardedTransport(rules, find, context),
             timeout=httpx.Timeout(patience.read, connect=patience.connect),
             headers={"Accept-Encoding": "identity", "User-Agent": "glimpse"},
+            # What a host wants to be remembered is another user's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             trust_env=False,
         )
 
@@ -193,10 +148,11 @@ class Outbound:
         :raises StoreObjectMissing: nothing is there. :raises Unavailable: it does not tell, or not in time.
         :raises Invalid: the rules forbid it.
         """
-        with self._answer("HEAD", url, {}) as response:
+        ask = _Ask(url, _missing)
+        with self._answer("HEAD", ask, {}, Deadline(self._patience.head)) as response:
             if response.status_code == 200 and "content-length" in response.headers:
                 return _number(response.headers["content-length"])
-        with self._begin(url, 0, 1, None) as part:
+        with self._begin(ask, _Progress(0, 1)) as part:
             if part.total is None:
                 raise Unavailable("source", "it does not tell its size")
             return part.total
@@ -211,65 +167,144 @@ class Outbound:
         """
         if length == 0:
             return iter(())
-        chunks = self._read(url, offset, length)
+        end = None if length is None else offset + length
+        chunks = self._read(_Ask(url, _missing), _Progress(offset, end))
+        next(chunks)
         return chain((next(chunks, b""),), chunks)
 
-    def _read(self, url: str, offset: int, length: int | None) -> Iterator[bytes]:
-        at, end, version = offset, None if length is None else offset + length, None
-        began, failures = time.monotonic(), 0
-        while end is None or at < end:
+    def fetch(self, url: str, secrets: Mapping[str, str] | None = None) -> Fetched:
+        """All bytes of one version of the source, of which the size may be unknown before they have come.
+
+        The head of the answer has arrived when this function returns; the chunks go on raising. A read that
+        breaks goes on where it broke, if the source can do that. `secrets` are headers for the URL's own
+        origin.
+
+        :raises Invalid: the rules forbid the URL or where it redirects to, or the source answers that it is
+            the request's fault (4xx).
+        :raises Unavailable: it answers anything else but data, not in time, too slowly, with fewer or more
+            bytes than it announced, or has changed meanwhile.
+        """
+        progress = _Progress(0, None)
+        chunks = self._read(_Ask(url, _unusable, secrets or {}), progress)
+        next(chunks)
+        return Fetched(progress.total, chunks)
+
+    def get_json(self, url: str, secrets: Mapping[str, str] | None = None) -> object:
+        """A JSON document of at most `MAX_DOCUMENT_BYTES`, which arrives within `Patience.head`.
+
+        :raises Invalid, Unavailable: as `fetch`; what it sends is no JSON, or too long.
+        """
+        ask, deadline = _Ask(url, _unusable, secrets or {}), Deadline(self._patience.head)
+        with self._answer("GET", ask, {"Accept": "application/json"}, deadline) as response:
+            _part(ask, response, deadline, 0)
+            body = bytearray()
+            for chunk in response.iter_raw():
+                body += chunk
+                if len(body) > MAX_DOCUMENT_BYTES:
+                    raise GivenUp("source", "its document is too long")
+        try:
+            return orjson.loads(body)
+        except ValueError:
+            raise GivenUp("source", "it sends no JSON") from None
+
+    def _read(self, ask: _Ask, progress: _Progress) -> Iterator[bytes]:
+        """The bytes of a read. The first chunk is empty, and comes when the first answer has begun."""
+        for failures in count(1):
             try:
-                with self._begin(url, at, None if end is None else end - at, version) as part:
-                    version = part.version
-                    if end is None:
-                        end = part.total
-                    for chunk in _window(part, None if end is None else end - at):
-                        at += len(chunk)
-                        self._check_pace(at - offset, began)
-                        yield chunk
-                    if end is None:
-                        return
-                    if at < end:
-                        raise Unavailable("source", "it ended too early")
+                yield from self._go_on(ask, progress)
+                return
             except GivenUp:
                 raise
             except Unavailable:
-                failures += 1
-                if failures > self._patience.retries or (at > offset and version is None):
+                stuck = progress.at > progress.start and progress.version is None
+                if stuck or failures > self._patience.retries:
                     raise
 
-    def _check_pace(self, received: int, began: float) -> None:
-        elapsed = time.monotonic() - began
-        if elapsed > self._patience.grace and received < elapsed * self._patience.slowest:
-            raise GivenUp("source", "it is too slow")
+    def _go_on(self, ask: _Ask, progress: _Progress) -> Iterator[bytes]:
+        with self._begin(ask, progress) as part:
+            if not progress.begun:
+                progress.begun, progress.version, progress.total = True, part.version, part.total
+                yield b""
+            skip = part.skip
+            for chunk in self._timed(part, progress):
+                skip, wanted = max(0, skip - len(chunk)), chunk[skip:]
+                if progress.end is not None:
+                    wanted = wanted[: progress.end - progress.at]
+                elif part.total is not None and progress.at + len(wanted) > part.total:
+                    raise GivenUp("source", "it sends more than it announced")
+                progress.at += len(wanted)
+                if wanted:
+                    yield wanted
+                if progress.at == progress.end:
+                    return
+            if progress.at < (progress.end or part.total or 0):
+                raise Unavailable("source", "it ended too early")
+
+    def _timed(self, part: _Part, progress: _Progress) -> Iterator[bytes]:
+        """The chunks of a body, at the pace asked for; the time that their receiver takes is not counted."""
+        chunks = part.response.iter_raw()
+        while True:
+            began = time.monotonic()
+            part.deadline.extend(self._patience.read)
+            chunk = next(chunks, None)
+            if chunk is None:
+                return
+            progress.waited += time.monotonic() - began
+            progress.received += len(chunk)
+            too_slow = progress.received < progress.waited * self._patience.slowest
+            if too_slow and progress.waited > self._patience.grace:
+                raise GivenUp("source", "it is too slow")
+            yield chunk
 
     @contextmanager
-    def _begin(self, url: str, at: int, length: int | None, version: str | None) -> Iterator[_Part]:
-        headers = {"Range": f"bytes={at}-{'' if length is None else at + length - 1}"}
-        if version is not None:
-            headers["If-Range"] = version
-        with self._answer("GET", url, headers) as response:
-            part = _part(response, at)
-            if version is not None and part.version != version:
+    def _begin(self, ask: _Ask, progress: _Progress) -> Iterator[_Part]:
+        headers: dict[str, str] = {}
+        if progress.at or progress.end is not None:
+            headers["Range"] = f"bytes={progress.at}-{'' if progress.end is None else progress.end - 1}"
+            if progress.version is not None:
+                headers["If-Range"] = progress.version
+        deadline = Deadline(self._patience.head)
+        with self._answer("GET", ask, headers, deadline) as response:
+            part = _part(ask, response, deadline, progress.at)
+            if progress.begun and (
+                part.version != progress.version or progress.total not in (None, part.total)
+            ):
                 raise GivenUp("source", "it was changed while it was read")
             yield part
 
     @contextmanager
-    def _answer(self, method: str, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    def _answer(
+        self, method: str, ask: _Ask, headers: Mapping[str, str], deadline: Deadline
+    ) -> Iterator[httpx.Response]:
         with _telling():
-            target = check_url(self.rules, url)
+            target = check_url(self.rules, ask.url)
+            home, secrets = _origin(target), ask.secrets
             for _ in range(MAX_REDIRECTS + 1):
-                with self._client.stream(method, target, headers=headers) as response:
+                extensions = {"deadline": deadline}
+                with self._client.stream(
+                    method, target, headers={**headers, **secrets}, extensions=extensions
+                ) as response:
                     if response.status_code not in _REDIRECTS:
                         yield response
                         return
                     target = check_url(self.rules, str(target.join(response.headers.get("location", ""))))
+                if _origin(target) != home:
+                    secrets = {}
         raise GivenUp("source", f"it redirects more than {MAX_REDIRECTS} times")
 
 
-@dataclass(eq=False)
-class GivenUp(Unavailable):
-    """A source that it is of no use to ask again."""
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _missing(url: str, status: int) -> GlimpseError:
+    return StoreObjectMissing(url) if status in _GONE else Unavailable("source", f"it answers {status}")
+
+
+def _unusable(_: str, status: int) -> GlimpseError:
+    if 400 <= status < 500 and status not in _PASSING:
+        return Invalid("url", f"the source answers {status}")
+    return Unavailable("source", f"it answers {status}")
 
 
 @contextmanager
@@ -279,46 +314,46 @@ def _telling() -> Iterator[None]:
         yield
     except GlimpseError:
         raise
-    except httpx.TimeoutException:
+    except (httpcore.TimeoutException, httpx.TimeoutException):
         raise Unavailable("source", "it does not answer in time") from None
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except (httpx.RemoteProtocolError, httpx.InvalidURL):
+        # The transport speaks httpcore; of these, only redirects are left.
+        raise Invalid("url", "the source redirects to what is no URL") from None
+    except _FAILURES as error:
         raise Unavailable("source", f"the connection failed ({type(error).__name__})") from None
 
 
-def _part(response: httpx.Response, at: int) -> _Part:
-    if response.status_code in _GONE:
-        raise StoreObjectMissing(str(response.url))
+def _part(ask: _Ask, response: httpx.Response, deadline: Deadline, at: int) -> _Part:
     if response.status_code not in (200, 206):
-        raise Unavailable("source", f"it answers {response.status_code}")
+        raise ask.refused(ask.url, response.status_code)
     if response.headers.get("content-encoding", "identity") != "identity":
         raise GivenUp("source", "it sends another encoding than was asked for")
-    tag = response.headers.get("etag", "")
-    version = tag if tag.startswith('"') else response.headers.get("last-modified")
+    version = _version(response.headers)
     if response.status_code == 200:
         length = response.headers.get("content-length")
-        return _Part(response, at, None if length is None else _number(length), version)
+        return _Part(response, deadline, at, None if length is None else _number(length), version)
     match = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
     if match is None or match.group(1) is None or _number(match.group(1)) != at:
         raise GivenUp("source", "it sends another range than was asked for")
-    return _Part(response, 0, _number(match.group(2)), version)
+    return _Part(response, deadline, 0, _number(match.group(2)), version)
+
+
+def _version(headers: Mapping[str, str]) -> str | None:
+    """What tells one version of the source from every other; None if nothing does (RFC 9110, 8.8)."""
+    tag = headers.get("etag", "")
+    if tag.startswith('"'):
+        return tag
+    changed = headers.get("last-modified")
+    try:
+        sent = parsedate_to_datetime(headers.get("date", ""))
+        # What was changed in the second of the answer may be changed once more in it.
+        lasting = changed is not None and sent - parsedate_to_datetime(changed) >= timedelta(seconds=1)
+    except (TypeError, ValueError):
+        return None
+    return changed if lasting else None
 
 
 def _number(digits: str) -> int:
     if not digits.isdecimal() or len(digits) > 20:
         raise Unavailable("source", "it tells a size that is no number")
     return int(digits)
-
-
-def _window(part: _Part, length: int | None) -> Iterator[bytes]:
-    """The bytes of a body from the one that was asked for; never more than `length`."""
-    skip = part.skip
-    for chunk in part.response.iter_raw():
-        if skip:
-            skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
-        if length is not None:
-            chunk = chunk[:length]
-            length -= len(chunk)
-        if chunk:
-            yield chunk
-        if length == 0:
-            return

@@ -6,7 +6,9 @@ refused even where mismatches are tolerated.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from oslo_utils.imageutils.format_inspector import (
     ALL_FORMATS,
@@ -20,6 +22,28 @@ from glimpse.domain.errors import UnsupportedContent
 LOG = logging.getLogger(__name__)
 
 INSPECTABLE = frozenset(ALL_FORMATS)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What some data was found to be: nothing that depends on what it is declared as.
+
+    `formats` are those that matched, with the size of each one's disk in bytes (None: it cannot be told);
+    `size` counts the bytes seen; `unsafe` says why the data must be refused, None if it need not be.
+    """
+
+    formats: Mapping[str, int | None]
+    size: int
+    unsafe: str | None = None
+
+    def to_document(self) -> dict[str, object]:
+        """As values that JSON knows."""
+        return {"formats": dict(self.formats), "size": self.size, "unsafe": self.unsafe}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Findings":
+        """The inverse of `to_document`. :raises KeyError: a value is missing."""
+        return cls(document["formats"], document["size"], document["unsafe"])
 
 
 class Inspection:
@@ -38,32 +62,38 @@ class Inspection:
             if self._candidates:
                 self._candidates = [c for c in self._candidates if _still_possible(c, chunk)]
 
-    def verdict(self, declared: str, *, require_match: bool = True) -> int | None:
-        """After the last chunk: the disk's size in bytes, None if it cannot be told.
-
-        :raises UnsupportedContent: the content is unsafe, or (with `require_match`) not of this format.
-        """
-        found = self._found()
-        if len(found) == 1 and declared in found:
-            return _virtual_size(found[declared])
-        if declared == "raw" and len(found) < 2:
-            return self._size
-        # What no recogniser exists for cannot be contradicted by finding nothing.
-        if found or declared in INSPECTABLE:
-            _mismatch(declared, set(found) or {"raw"}, require_match)
-        return None
-
-    def _found(self) -> dict[str, FileInspector]:
-        """What matched, by format. All that matched must be safe, whatever the data is declared to be."""
-        for candidate in self._candidates:
-            candidate.finish()
-        found = {candidate.NAME: candidate for candidate in self._candidates if candidate.format_match}
+    def findings(self) -> Findings:
+        """After the last chunk: what the data is."""
+        found = {candidate.NAME: candidate for candidate in self._candidates if _matches(candidate)}
         # A bootable CD image carries a partition table too, rightly, and one unlike a disk's.
         if found.keys() == {"iso", "gpt"}:
             del found["gpt"]
-        for candidate in found.values():
-            _check_safety(candidate)
-        return found
+        sizes = {name: _virtual_size(candidate) for name, candidate in found.items()}
+        unsafe = next((reason for one in found.values() if (reason := _failed_check(one))), None)
+        return Findings(sizes, self._size, unsafe)
+
+    def verdict(self, declared: str, *, require_match: bool = True) -> int | None:
+        """After the last chunk: what `judge` says about the findings."""
+        return judge(self.findings(), declared, require_match=require_match)
+
+
+def judge(findings: Findings, declared: str, *, require_match: bool = True) -> int | None:
+    """The disk's size in bytes if the data is said to be of the format `declared`; None if it cannot be told.
+
+    :raises UnsupportedContent: the content is unsafe, or (with `require_match`) not of this format.
+    """
+    # All that matched must be safe, whatever the data is declared to be.
+    if findings.unsafe is not None:
+        raise UnsupportedContent(findings.unsafe)
+    found = findings.formats
+    if len(found) == 1 and declared in found:
+        return found[declared]
+    if declared == "raw" and len(found) < 2:
+        return findings.size
+    # What no recogniser exists for cannot be contradicted by finding nothing.
+    if found or declared in INSPECTABLE:
+        _mismatch(declared, set(found) or {"raw"}, require_match)
+    return None
 
 
 def _mismatch(declared: str, names: set[str], require_match: bool) -> None:
@@ -76,21 +106,31 @@ def _mismatch(declared: str, names: set[str], require_match: bool) -> None:
 def _still_possible(inspector: FileInspector, chunk: bytes) -> bool:
     try:
         inspector.eat_chunk(chunk)
+        return bool(inspector.format_match or not inspector.complete)
     except Exception as error:  # a recogniser that fails on foreign data has said no
         LOG.debug("no %s: %s", inspector.NAME, error)
         return False
-    return bool(inspector.format_match or not inspector.complete)
 
 
-def _check_safety(inspector: FileInspector) -> None:
+def _matches(inspector: FileInspector) -> bool:
+    try:
+        inspector.finish()
+        return bool(inspector.format_match)
+    except Exception as error:
+        LOG.debug("no %s: %s", inspector.NAME, error)
+        return False
+
+
+def _failed_check(inspector: FileInspector) -> str | None:
     try:
         inspector.safety_check()
     except SafetyCheckFailed as error:
-        LOG.warning("unsafe %s image refused: %s", inspector.NAME, error)
+        LOG.warning("unsafe %s image found: %s", inspector.NAME, error)
         failed = ", ".join(sorted(error.failures))
-        raise UnsupportedContent(f"The {inspector.NAME} image failed safety checks: {failed}.") from error
-    except ImageFormatError as error:
-        raise UnsupportedContent(f"The {inspector.NAME} image ends before its header does.") from error
+        return f"The {inspector.NAME} image failed safety checks: {failed}."
+    except ImageFormatError:
+        return f"The {inspector.NAME} image ends before its header does."
+    return None
 
 
 def _virtual_size(inspector: FileInspector) -> int | None:

@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from glimpse.domain.errors import Gone, Invalid, Unavailable
 from glimpse.domain.url_rules import Choice, Rules
 from glimpse.stores.base import ObjectKey, StoreObjectMissing
+from glimpse.stores.guard import check_address, check_url
 from glimpse.stores.http import HttpStore
-from glimpse.stores.outbound import Outbound, Patience, check_address, check_url
+from glimpse.stores.outbound import Outbound, Patience
 from tests.sources import DATA, Source, redirecting, serving
 
 ANYWHERE = Rules(hosts=Choice(frozenset({"127.0.0.1"})), ports=Choice())
-QUICK = Patience(connect=1, read=0.2, grace=0.1, slowest=10_000, retries=2)
+QUICK = Patience(connect=1, head=0.3, read=0.2, grace=0.1, slowest=10_000, retries=2)
 
 
 @pytest.fixture

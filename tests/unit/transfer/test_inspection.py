@@ -1,5 +1,6 @@
 """What the gate says about real disk images, and about such as nobody would make by accident."""
 
+import json
 import shutil
 import struct
 import subprocess
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from glimpse.domain.attributes import DISK_FORMATS
 from glimpse.domain.errors import UnsupportedContent
-from glimpse.transfer.inspection import INSPECTABLE, Inspection
+from glimpse.transfer import inspection as gate
+from glimpse.transfer.inspection import INSPECTABLE, Findings, Inspection
 
 MIB = 1024 * 1024
 qemu = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
@@ -22,6 +24,12 @@ def judge(data: bytes, declared: str, *, require_match: bool = True, piece: int 
     for at in range(0, len(data), piece):
         inspection.watch([data[at : at + piece]])
     return inspection.verdict(declared, require_match=require_match)
+
+
+def findings_of(data: bytes) -> Findings:
+    inspection = Inspection()
+    inspection.watch([data])
+    return inspection.findings()
 
 
 def qcow2(
@@ -105,6 +113,16 @@ def test_what_cannot_be_recognised_is_believed(declared: str) -> None:
 
 def test_formats_without_a_recogniser() -> None:
     assert set(DISK_FORMATS) - INSPECTABLE == {"ami", "ari", "aki", "ploop"}
+
+
+@pytest.mark.parametrize("text", [b"some words ", b"#!/bin/sh\n", b"# Disk Descriptor"])
+@pytest.mark.parametrize("piece", [7, 999, 65536, MIB])
+def test_text_before_other_bytes_is_raw(text: bytes, piece: int) -> None:
+    """The recogniser of VMDK fails on what begins as its descriptor might, and goes on as something else."""
+    data = (text * 1000 + b"\xff\xfe").ljust(100_000, b"\xff")
+    assert judge(data, "raw", piece=piece) == len(data)
+    with pytest.raises(UnsupportedContent, match="looks like raw"):
+        judge(data, "vmdk", piece=piece)
 
 
 MISMATCH = [
@@ -281,3 +299,42 @@ def test_a_vmdk_that_names_other_files(folder: Path, subformat: str) -> None:
     data = qemu_img(folder, "vmdk", "-o", f"subformat={subformat}")
     with pytest.raises(UnsupportedContent, match="safety checks"):
         judge(data, "vmdk")
+
+
+def _outcome(findings: Findings, declared: str, require_match: bool) -> int | str | None:
+    try:
+        return gate.judge(findings, declared, require_match=require_match)
+    except UnsupportedContent as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (TEXT, Findings({}, len(TEXT))),
+        (qcow2(), Findings({"qcow2": 7 * MIB}, MIB)),
+        (two_at_once(), Findings({"gpt": MIB, "vdi": 0}, MIB)),
+        (iso(mbr(entry())), Findings({"iso": 100 * 2048}, len(iso()))),
+        (
+            qcow2(backing=512),
+            Findings({"qcow2": 7 * MIB}, MIB, "The qcow2 image failed safety checks: backing_file."),
+        ),
+        (b"", Findings({}, 0)),
+    ],
+    ids=_brief,
+)
+def test_findings(data: bytes, expected: Findings) -> None:
+    assert findings_of(data) == expected
+
+
+@pytest.mark.parametrize("require_match", [True, False])
+@pytest.mark.parametrize("declared", DISK_FORMATS)
+def test_findings_are_judged_later_as_at_once(declared: str, require_match: bool) -> None:
+    cases = [data for _, data, _ in [*SAME, *MISMATCH]] + [data for _, data in UNSAFE] + [two_at_once()]
+    for data in cases:
+        kept = Findings.from_document(json.loads(json.dumps(findings_of(data).to_document())))
+        try:
+            at_once: int | str | None = judge(data, declared, require_match=require_match)
+        except UnsupportedContent as error:
+            at_once = str(error)
+        assert _outcome(kept, declared, require_match) == at_once
