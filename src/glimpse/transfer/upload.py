@@ -37,7 +37,7 @@ async def upload(
 
     and what `begin_upload`, the store and the source raise.
     """
-    store = transfer.stores.taking(store_id or transfer.stores.default)
+    store = transfer.stores.taking(transfer.stores.default if store_id is None else store_id)
     write = await transfer.threads.record(
         begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
     )

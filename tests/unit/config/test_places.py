@@ -120,3 +120,19 @@ def test_the_scratch_folder(read: Read, tmp_path: Path) -> None:
     assert read("".join(lines)).scratch_folder == Path("/work")
     assert read("").scratch_folder == tmp_path / "scratch"
     assert not (tmp_path / "scratch").exists()
+
+
+def test_the_example_in_the_guide(read: Read) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "operator-guide.md").read_text(encoding="utf-8")
+    example = guide.partition("## Several stores")[2].partition("```ini\n")[2].partition("```")[0]
+    settings = read(example)
+    assert [(store.id, store.weight) for store in settings.stores] == [
+        ("fast", 10),
+        ("archive", 0),
+        ("web", 0),
+    ]
+    assert [(store.file_mode, store.thin) for store in settings.file_stores] == [
+        (0o640, True),
+        (0o640, False),
+    ]
+    assert settings.default_store == "fast"
