@@ -379,6 +379,21 @@ class TestDownload:
         assert response.status_code == (200 if span is None else 206)
         assert response.content == DATA[first : last + 1]
 
+    @pytest.mark.parametrize("path", ["/error", "/compressed", "/another-range", "/loop"])
+    def test_from_a_source_that_is_of_no_use(self, world: World, source: Source, path: str) -> None:
+        client = world.client(ALICE)
+        image = client.create()["id"]
+        place = {"url": source.url("/image"), "metadata": {}}
+        assert client.patch(image, change("add", "locations/-", place)).status_code == 200
+        page = source.pages["/image"]
+        source.pages["/image"] = source.pages[path]
+        try:
+            response = client.data(image)
+        finally:
+            source.pages["/image"] = page
+        assert response.status_code == 503
+        assert response.headers["retry-after"]
+
     def test_that_breaks_everywhere(self, world: World, source: Source) -> None:
         """It ends before the length that was announced: a client sees that it is not all."""
         client = world.client(ALICE)
