@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -29,6 +29,7 @@ from glimpse.config.files import Source
 from glimpse.config.image_schema import read_known_properties
 from glimpse.config.logs import set_up_logs
 from glimpse.config.paste import read_pipeline
+from glimpse.config.places import FilePlace, StorePlace
 from glimpse.config.settings import Settings, check_values, read_config, require_loopback, settings_of
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
@@ -39,10 +40,11 @@ from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.transfer.lanes import BATCH_BYTES
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
 from glimpse.transfer.threads import start_threads
-from glimpse.transfer.transfer import Stores, Transfer
+from glimpse.transfer.transfer import Listing, Stores, Transfer
 
 
 def create_application(settings: Settings) -> ASGIApp:
@@ -159,7 +161,7 @@ def make_service(settings: Settings) -> Service:
     transfer = Transfer(
         catalog=catalog,
         worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
-        stores=Stores({store.id: store for store in _stores(settings)}, settings.store_id),
+        stores=stores_of(settings),
         threads=start_threads(),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
@@ -200,20 +202,37 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
     )
 
 
-def _stores(settings: Settings) -> Iterator[Store]:
-    yield FilesystemStore(
-        settings.store_id, settings.image_folder, thin=settings.thin, file_mode=settings.image_file_mode
+def stores_of(settings: Settings) -> Stores:
+    """The stores, with what the operator says of them."""
+    return Stores(
+        {place.id: _store(settings, place) for place in settings.stores},
+        settings.default_store,
+        several=settings.several_stores,
+        listings={place.id: _listing(place) for place in settings.stores},
     )
-    if settings.http_store is not None:
-        # Imported only when used, as all clients of stores.
-        from glimpse.stores.http import HttpStore
-        from glimpse.stores.outbound import Outbound, Patience
 
-        patience = Patience(retries=settings.http_retries)
-        insecure, ca_file = settings.https_insecure, settings.https_ca
-        yield HttpStore(
-            settings.http_store, Outbound(settings.url_rules, patience, ca_file=ca_file, insecure=insecure)
-        )
+
+def _store(settings: Settings, place: StorePlace) -> Store:
+    if isinstance(place, FilePlace):
+        return FilesystemStore(place.id, place.folder, thin=place.thin, file_mode=place.file_mode)
+    # Imported only when used, as all clients of stores.
+    from glimpse.stores.http import HttpStore
+    from glimpse.stores.outbound import Outbound, Patience
+
+    patience = Patience(retries=settings.http_retries)
+    outbound = Outbound(settings.url_rules, patience, ca_file=place.ca_file, insecure=place.insecure)
+    return HttpStore(place.id, outbound)
+
+
+def _listing(place: StorePlace) -> Listing:
+    if not isinstance(place, FilePlace):
+        return Listing("http", place.weight, place.description, read_only=True)
+    properties = {
+        "data_dir": str(place.folder),
+        "chunk_size": BATCH_BYTES,
+        "thin_provisioning": place.thin,
+    }
+    return Listing("file", place.weight, place.description, properties=properties)
 
 
 def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:

@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from glimpse.access.identity import Identity
 from glimpse.access.policy import OsloPolicy
 from glimpse.catalog.ports import PropertyRules, Quotas, Records
+from glimpse.config.places import FilePlace
 from glimpse.config.settings import Settings, read_config, read_settings
 from glimpse.records import open_records
 from glimpse.records.database import connect
@@ -119,7 +120,7 @@ def make_world(
         quotas: Quotas | None = None,
     ) -> World:
         state = tmp_path / f"world-{len(worlds)}"
-        settings = replace(options_of(options), state_dir=state, image_folder=state / "images")
+        settings = _moved(options_of(options), state)
         made = World(
             loop,
             settings,
@@ -136,6 +137,15 @@ def make_world(
     yield make
     for world in worlds:
         world.close()
+
+
+def _moved(settings: Settings, state: Path) -> Settings:
+    """The settings for a service that keeps everything in this folder, and asks web servers once."""
+    stores = tuple(
+        replace(place, folder=state / place.folder.name) if isinstance(place, FilePlace) else place
+        for place in settings.stores
+    )
+    return replace(settings, state_dir=state, stores=stores, http_retries=0)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ class TestNoData:
 
     def test_missing_in_the_store(self, world: World, alice: Client) -> None:
         image = alice.active(DATA)
-        (world.settings.image_folder / image["id"]).unlink()
+        (world.image_folder / image["id"]).unlink()
         response = alice.data(image["id"])
         assert (response.status_code, response.content) == (204, b"")
         assert "content-type" not in response.headers

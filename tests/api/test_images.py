@@ -64,7 +64,7 @@ class TestDelete:
     def test_missing_data_does_not_matter(self, world: World, alice: Client) -> None:
         image = alice.active()
         for name in world.files():
-            (world.settings.image_folder / name).unlink()
+            (world.image_folder / name).unlink()
         assert alice.delete(f"/v2/images/{image['id']}").status_code == 204
 
     def test_members_go_too(self, alice: Client, bob: Client) -> None:

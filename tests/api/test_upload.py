@@ -215,7 +215,7 @@ class TestRefused:
 
     def test_broken_store(self, world: World, alice: Client) -> None:
         image = alice.create()
-        folder = world.settings.image_folder
+        folder = world.image_folder
         folder.rmdir()
         folder.write_text("a file")
         response = alice.upload(image["id"], b"x")

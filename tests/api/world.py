@@ -21,7 +21,7 @@ from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
-from glimpse.app import options_of
+from glimpse.app import options_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas, Records
 from glimpse.config.settings import Settings, read_config
@@ -31,9 +31,6 @@ from glimpse.domain.errors import Unauthenticated
 from glimpse.jobs.engine import Engine
 from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
-from glimpse.stores.filesystem import FilesystemStore
-from glimpse.stores.http import HttpStore
-from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer
@@ -144,7 +141,7 @@ class World:
             policy,
             records,
             identity or self.personas,
-            store or FilesystemStore("file", settings.image_folder),
+            _stores(settings, store),
         )
         self.application = make_application(self.service, lambda _: contextlib.nullcontext())
         transport = httpx.ASGITransport(self.application, raise_app_exceptions=False)
@@ -152,7 +149,7 @@ class World:
         # Silence asks for plain text; httpx would ask for anything.
         del self.http.headers["accept"]
 
-    def _service(self, policy: OsloPolicy, records: Records, identity: Identity, store: Store) -> Service:
+    def _service(self, policy: OsloPolicy, records: Records, identity: Identity, stores: Stores) -> Service:
         catalog = Catalog(
             records=records,
             policy=policy,
@@ -162,11 +159,10 @@ class World:
             protection=self.protection,
             quotas=self.quotas,
         )
-        http = HttpStore("http", Outbound(self.settings.url_rules, Patience(retries=0)))
         transfer = Transfer(
             catalog=catalog,
             worker=Worker("tests", self.settings.lease_seconds, lambda: time.time() + self.later),
-            stores=Stores({store.id: store, "http": http}, store.id),
+            stores=stores,
             threads=start_threads(),
             hashing_algorithm=self.settings.hashing_algorithm,
             require_format_match=self.settings.require_format_match,
@@ -194,9 +190,19 @@ class World:
         """Somebody who calls."""
         return Client(self, persona)
 
-    def files(self) -> list[str]:
-        """The names of everything in the image folder, hidden files too."""
-        return sorted(path.name for path in Path(self.settings.image_folder).iterdir())
+    @property
+    def image_folder(self) -> Path:
+        """The folder of the default store."""
+        return self.folder(self.settings.default_store)
+
+    def folder(self, store: str) -> Path:
+        """The folder of a store of files."""
+        [folder] = (place.folder for place in self.settings.file_stores if place.id == store)
+        return folder
+
+    def files(self, store: str | None = None) -> list[str]:
+        """The names of everything in the folder of a store (None: the default), hidden files too."""
+        return sorted(path.name for path in self.folder(store or self.settings.default_store).iterdir())
 
     def usage(self, project: str) -> int:
         """The bytes that count against a project's quota."""
@@ -292,6 +298,15 @@ class Client:
         if status is not None:
             member = self.world.client(f"Persona m;project={project};roles=member,reader")
             assert member.put(f"{path}/{project}", {"status": status}).status_code == 200
+
+
+def _stores(settings: Settings, other: Store | None) -> Stores:
+    """The stores of the settings, or this one instead of those that take data."""
+    stores = stores_of(settings)
+    if other is None:
+        return stores
+    reading = {name: store for name, store in stores.by_id.items() if name not in stores.writable}
+    return Stores({other.id: other, **reading}, other.id)
 
 
 def change(operation: str, name: str, value: object = None) -> Json:

@@ -61,7 +61,7 @@ def test_cve_2012_5482_delete_of_a_protected_image(alice: Client, admin: Client)
 def test_cve_2013_0212_errors_tell_nothing_of_the_backend(world: World, alice: Client, accept: str) -> None:
     """A store that fails says where it is and with which credentials, and the client reads it."""
     image, broken = alice.active(b"data"), alice.create()
-    folder = world.settings.image_folder
+    folder = world.image_folder
     moved = folder.with_name("elsewhere")
     folder.rename(moved)
     folder.write_text("no folder")
@@ -89,7 +89,7 @@ def test_cve_2013_0212_documents_tell_nothing_of_the_backend(world: World, alice
         alice.patch(image["id"], change("add", "name", "x")),
     ]
     for answer in answers:
-        assert str(world.settings.image_folder) not in answer.text
+        assert str(world.image_folder) not in answer.text
         assert "file:" not in answer.text
         assert "location" not in answer.headers
 

@@ -1,7 +1,7 @@
 """The ASGI application: request ids, versions and routes."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from itertools import groupby
@@ -22,7 +22,7 @@ from glimpse.api.requests import CALLER, REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
 from glimpse.api.v2.documents import json_response
 from glimpse.api.v2.routes import OPERATIONS
-from glimpse.api.versions import canonical_path, versions
+from glimpse.api.versions import LISTED, canonical_path, listed, versions
 from glimpse.domain.errors import GlimpseError, Unauthenticated
 
 LOG = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ def make_application(service: Service, lifespan: Lifespan) -> ASGIApp:
         Route("/openapi.json", lambda _: Response(document, media_type="application/json")),
         Route("/docs", lambda _: Response(page, media_type="text/html")),
     ]
-    return Front(Router(routes, redirect_slashes=False, default=_unknown, lifespan=lifespan), service)
+    router = Router(routes, redirect_slashes=False, default=_unknown, lifespan=lifespan)
+    return Front(router, service, listed(several_stores=service.transfer.stores.several))
 
 
 def _resources(service: Service) -> list[Route]:
@@ -60,9 +61,10 @@ def _resources(service: Service) -> list[Route]:
 class Front:
     """What every request passes first: its id, the version that it means, who calls; and a net below all."""
 
-    def __init__(self, application: ASGIApp, service: Service) -> None:
+    def __init__(self, application: ASGIApp, service: Service, names: Sequence[str] = LISTED) -> None:
         self._application = application
         self._service = service
+        self._versions = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
@@ -101,7 +103,7 @@ class Front:
         if path in ("/healthcheck", "/openapi.json", "/docs"):
             await self._application(scope, receive, send)
             return
-        canonical = canonical_path(path, headers.get("accept", ""))
+        canonical = canonical_path(path, headers.get("accept", ""), self._versions)
         response = self._negotiated(Request(scope), path, canonical)
         if response is None:
             response = await self._authenticate(scope, headers, str(canonical))
@@ -118,9 +120,9 @@ class Front:
         """The answer to a request that means no version of the API, or no path in it."""
         endpoint = self._service.public_endpoint
         if path in ("/versions", "/versions/"):
-            return versions(request, endpoint, HTTPStatus.OK)
+            return versions(request, endpoint, HTTPStatus.OK, self._versions)
         if canonical is None:
-            return versions(request, endpoint, HTTPStatus.MULTIPLE_CHOICES)
+            return versions(request, endpoint, HTTPStatus.MULTIPLE_CHOICES, self._versions)
         return None
 
     async def _authenticate(self, scope: Scope, headers: Headers, path: str) -> Response | None:

@@ -43,7 +43,9 @@ def answer(error: errors.GlimpseError, accept: str) -> Response:
     text = str(error)
     if len(text) > MAX_TEXT:
         text = f"{text[:MAX_TEXT]}…"
-    response = problem(STATUS[type(error)], text, accept)
+    # A part of the service may have errors of its own that are kinds of these.
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    response = problem(status, text, accept)
     response.headers.update(_headers(error))
     return response
 

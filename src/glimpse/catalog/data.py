@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
-from glimpse.catalog.catalog import Catalog, find_image, require_writer
+from glimpse.catalog.catalog import Catalog, find_image, require, require_writer
 from glimpse.catalog.ports import Allowance, Intent, IntentKind, WrittenData
 from glimpse.catalog.quotas import Ceiling, allowance, ceiling, storage_quota
 from glimpse.domain.caller import Caller
@@ -68,13 +68,15 @@ def undo_write(catalog: Catalog, intent: Intent) -> bool:
     return catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock())
 
 
-def readable(catalog: Catalog, caller: Caller, image_id: str) -> Image:
-    """The image, if the caller may read its data.
+def readable(catalog: Catalog, caller: Caller, image_id: str, *, choosing: bool = False) -> Image:
+    """The image, if the caller may read its data, and (if `choosing`) say from which store.
 
     :raises NotFound: no such image for this caller.
     :raises Forbidden: policy, or the image is deactivated and the caller no administrator.
     """
     image = find_image(catalog, caller, image_id, "download_image")
+    if choosing:
+        require(catalog, caller, "download_from_store", image)
     if image.status is ImageStatus.DEACTIVATED and not caller.is_admin:
         raise Forbidden(f"Image {image_id} is deactivated.")
     return image

@@ -21,10 +21,13 @@ from glimpse.catalog.images import planned
 from glimpse.catalog.ports import Charge, Intent
 from glimpse.catalog.quotas import allowance, storage_quota
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import Conflict, Forbidden, Invalid
+from glimpse.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from glimpse.domain.image import Image, Location, difference
 from glimpse.domain.status import ImageStatus
 from glimpse.jobs.worker import Worker
+
+# How the locations of an image are put into the order in which they are read and shown.
+Order = Callable[[Sequence[Location]], Sequence[Location]]
 
 _OPEN = (ImageStatus.QUEUED, ImageStatus.ACTIVE)
 
@@ -85,21 +88,59 @@ def replacing(catalog: Catalog, caller: Caller, offers: Sequence[Offer]) -> Chan
     return change
 
 
-def removing(catalog: Catalog, caller: Caller, position: str) -> Change:
-    """Remove the location at a position, counted from 0, and its data. :raises Invalid: not a number."""
+def removing(catalog: Catalog, caller: Caller, position: str, order: Order = tuple) -> Change:
+    """Remove the location at a position, counted from 0 in the order in which they are shown, and its data.
+
+    :raises Invalid: not a number.
+    """
     index = read_position(position)
 
     def change(image: Image) -> Image:
-        require(catalog, caller, "delete_image_location", image)
-        if image.status is not ImageStatus.ACTIVE:
-            raise Conflict(f"Locations can only be removed while the image is active; it is {image.status}.")
+        _require_removable(catalog, caller, image)
         if index >= len(image.locations):
             raise Invalid("path", f"the image has {len(image.locations)} locations, counted from 0")
-        if len(image.locations) == 1:
-            raise Forbidden("The last location of an image may not be removed.")
-        return replace(image, locations=image.locations[:index] + image.locations[index + 1 :])
+        return _without(image, (order(image.locations)[index],))
 
     return change
+
+
+def leave_store(
+    catalog: Catalog, worker: Worker, caller: Caller, image_id: str, held: Callable[[Location], bool]
+) -> list[Intent]:
+    """Take those of an image's locations from it that a store holds; the data that is to be removed there.
+
+    :raises NotFound: no such image for this caller, or the store holds nothing of it.
+    :raises Forbidden: policy, or there would be no location left. :raises Conflict: the image is not active.
+    """
+    before = find_image(catalog, caller, image_id, "get_image_location")
+    require_writer(caller)
+    _require_removable(catalog, caller, before)
+    gone = tuple(location for location in before.locations if held(location))
+    after = _without(before, gone)
+    if not gone:
+        raise NotFound("image in this store", image_id)
+    return catalog.records.images.relocate(
+        image_id,
+        difference(before, after),
+        frozenset({before.status}),
+        None,
+        worker.id,
+        worker.lease_until(),
+        catalog.clock(),
+    )
+
+
+def _require_removable(catalog: Catalog, caller: Caller, image: Image) -> None:
+    require(catalog, caller, "delete_image_location", image)
+    if image.status is not ImageStatus.ACTIVE:
+        raise Conflict(f"Locations can only be removed while the image is active; it is {image.status}.")
+
+
+def _without(image: Image, gone: Sequence[Location]) -> Image:
+    left = tuple(location for location in image.locations if location not in gone)
+    if not left or len(image.locations) == 1:
+        raise Forbidden("The last location of an image may not be removed.")
+    return replace(image, locations=left)
 
 
 def read_position(text: str) -> int:
@@ -173,12 +214,16 @@ def change_locations(
 
 
 def seen_locations(catalog: Catalog, caller: Caller, image: Image) -> tuple[Location, ...] | None:
-    """The locations that the caller may see, in the order in which they are read; None: none by policy."""
+    """The locations that the caller may see; None: none by policy."""
     if not catalog.policy.allows("get_image_location", caller, policy_target(image)):
         return None
-    if image.status is ImageStatus.DEACTIVATED and not caller.is_admin:
-        return ()
-    return image.locations
+    return known_locations(caller, image)
+
+
+def known_locations(caller: Caller, image: Image) -> tuple[Location, ...]:
+    """The locations of which the caller may know in which stores they are."""
+    hidden = image.status is ImageStatus.DEACTIVATED and not caller.is_admin
+    return () if hidden else image.locations
 
 
 def fetch(catalog: Catalog, caller: Caller, image_id: str) -> tuple[Location, ...]:

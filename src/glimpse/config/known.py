@@ -35,7 +35,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         **_each("no remote debugger is offered", "pydev_worker_debug_host pydev_worker_debug_port"),
         **_each("it has no effect in Glance either", "digest_algorithm"),
-        **_each(_NO_IMPORT, "node_staging_uri enabled_import_methods"),
+        **_each(_NO_IMPORT, "enabled_import_methods"),
         **_each(
             "workers share the database and need no addresses of each other", "worker_self_reference_url"
         ),
@@ -81,6 +81,9 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "filesystem_store_metadata_file": "locations carry no metadata of mount points",
         "store_capabilities_update_min_interval": "it has no effect in Glance either",
     },
+    "os_glance_tasks_store": {
+        "filesystem_store_chunk_size": "what is read and written there has fixed sizes"
+    },
     "healthcheck": _each(
         "the health check knows one file alone",
         "path detailed backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
@@ -93,7 +96,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "image_format": _each(
         "the inspection of uploads has fixed rules", "vmdk_allowed_types gpt_safety_checks_nonfatal"
     ),
-    "task": _each(_NO_IMPORT, "task_executor work_dir eventlet_executor_pool_size"),
+    "task": _each(_NO_IMPORT, "task_executor eventlet_executor_pool_size"),
     "taskflow_executor": _each(_NO_IMPORT, "engine_mode max_workers conversion_format"),
     "wsgi": _each(_SERVER, "task_pool_threads python_interpreter"),
 }
@@ -105,8 +108,6 @@ IGNORED_GROUPS: Mapping[str, str] = {
     "inject_metadata_properties": _NO_IMPORT,
     "image_conversion": _NO_IMPORT,
     "os_glance_staging_store": _NO_IMPORT,
-    "os_glance_tasks_store": _NO_IMPORT,
-    "backend_defaults": "there is one store, with a group of its own",
     "oslo_messaging_notifications": _NO_NOTICES,
     "oslo_messaging_rabbit": _NO_NOTICES,
     "oslo_messaging_kafka": _NO_NOTICES,

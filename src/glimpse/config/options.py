@@ -66,7 +66,11 @@ DEFAULT = (
         help="Folder of the metadata definitions that `glance-manage db load_metadefs` reads.",
     ),
     cfg.DictOpt(
-        "enabled_backends", help="Stores, as `id:type`: one of the type `file`, and one `http` at most."
+        "enabled_backends",
+        help="Stores, as `id:type`: any number of the type `file`, and one `http` at most.",
+    ),
+    cfg.StrOpt(
+        "node_staging_uri", help="Scratch space, as a `file://` URI, if [os_glance_tasks_store] names none."
     ),
 )
 
@@ -91,7 +95,7 @@ STORES = (
     cfg.StrOpt("default_backend", help="Which of `enabled_backends` new images go to."),
 )
 
-# Of the group [glance_store], or of the group named like the one of `enabled_backends`.
+# Of the group [glance_store], or of the groups named like the stores of `enabled_backends`.
 STORE = (
     cfg.StrOpt(
         "filesystem_store_datadir", help="Folder of the images. Default: `images` in the state folder."
@@ -114,6 +118,16 @@ HTTP_STORE = (
         help="Do not verify HTTPS locations, unless there is a CA file.",
     ),
 )
+
+# Of the groups named like the stores of `enabled_backends`; what one leaves out is as in [backend_defaults].
+BACKEND = (
+    *STORE,
+    *HTTP_STORE,
+    cfg.IntOpt("weight", default=0, help="Of an image's stores, the one with the highest is read first."),
+    cfg.StrOpt("store_description", help="What clients are told of the store."),
+)
+
+TASKS_STORE = (cfg.StrOpt("filesystem_store_datadir", help="Scratch space, if [task] work_dir names none."),)
 
 IMPORT_FILTERING = (
     *(
@@ -182,6 +196,7 @@ TASK = (
     cfg.IntOpt(
         "task_time_to_live", default=48, min=0, help="Hours after which a task that ended is forgotten."
     ),
+    cfg.StrOpt("work_dir", help="Scratch space. Default: `scratch` in the state folder."),
 )
 
 IMAGE_FORMAT = (
@@ -234,6 +249,8 @@ GROUPS = {
     "database": DATABASE,
     "paste_deploy": PASTE,
     "glance_store": STORES + STORE + HTTP_STORE,
+    "backend_defaults": BACKEND,
+    "os_glance_tasks_store": TASKS_STORE,
     "import_filtering_opts": IMPORT_FILTERING,
     "oslo_middleware": MIDDLEWARE,
     "healthcheck": HEALTHCHECK,

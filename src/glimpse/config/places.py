@@ -1,11 +1,15 @@
 """Which stores the options ask for."""
 
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
+from glimpse.config.options import GROUPS
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Choice, Rules
 
@@ -17,38 +21,79 @@ _RESERVED = "os_glance_"
 
 
 @dataclass(frozen=True, slots=True)
-class StorePlace:
-    """The filesystem store: its name, its folder, the files' permissions (0: 0640), whether to keep holes;
-    and the name of the store of HTTP locations, if there is one, and how that verifies its sources.
+class FilePlace:
+    """A store of files: its name, its folder, the files' permissions (0: 0640), whether to keep holes; where
+    it stands among others (the highest weight is read first), and what clients are told of it.
     """
 
     id: str
     folder: Path
-    file_mode: int
-    thin: bool
-    http: str | None = None
-    https_ca: str | None = None
-    https_insecure: bool = False
+    file_mode: int = 0
+    thin: bool = True
+    weight: int = 0
+    description: str | None = None
 
 
-def read_store(config: cfg.ConfigOpts, state: Path) -> StorePlace:
-    """The store that the options describe. :raises Invalid: they ask for what there is not."""
+@dataclass(frozen=True, slots=True)
+class HttpPlace:
+    """The store of HTTP locations: its name, how it verifies its sources; the rest as for files."""
+
+    id: str
+    ca_file: str | None = None
+    insecure: bool = False
+    weight: int = 0
+    description: str | None = None
+
+
+StorePlace = FilePlace | HttpPlace
+
+
+def read_stores(config: cfg.ConfigOpts, state: Path) -> tuple[StorePlace, ...]:
+    """The stores that the options describe, in order. :raises Invalid: they ask for what there is not."""
     backends: dict[str, str] | None = config.enabled_backends
-    identity = _file_backend(config, backends) if backends else "file"
-    http = _http_backend(config, backends)
-    options = config[identity] if backends else config.glance_store
-    sources = config[http] if backends and http else config.glance_store
-    if not backends:
-        _check_schemes(config)
-    return StorePlace(
-        identity,
-        _folder(options, state),
-        _file_mode(options.filesystem_store_file_perm),
-        options.filesystem_thin_provisioning,
-        http,
-        sources.https_ca_certificates_file,
-        sources.https_insecure,
-    )
+    places = tuple(_backends(config, backends, state) if backends else _classic(config, state))
+    _check_folders(place for place in places if isinstance(place, FilePlace))
+    return places
+
+
+def default_store(config: cfg.ConfigOpts) -> str:
+    """Which of the stores new images go to. :raises Invalid: none of them, or one that takes no data."""
+    if not config.enabled_backends:
+        return "file"
+    name: str | None = config.glance_store.default_backend
+    kind = config.enabled_backends.get(name)
+    if kind is None:
+        raise Invalid("default_backend", f"'{name or ''}' is not in enabled_backends")
+    if kind in _HTTP:
+        raise Invalid("default_backend", f"'{name}' is a store of HTTP locations, which takes no data")
+    return str(name)
+
+
+def check_names(backends: Mapping[str, str]) -> None:
+    """:raises Invalid: a store of `enabled_backends` cannot have its name, or is of no type that there is."""
+    groups = {group.lower() for group in GROUPS}
+    for name, kind in backends.items():
+        if name.lower().startswith(_RESERVED):
+            raise Invalid("enabled_backends", f"names that begin with '{_RESERVED}' are reserved: '{name}'")
+        if name.lower() in groups:
+            raise Invalid("enabled_backends", f"[{name}] is a group of other options; it names no store")
+        if kind not in _FILE | _HTTP:
+            raise Invalid("enabled_backends", f"stores of the type '{kind}' are not supported yet")
+    if sum(kind in _HTTP for kind in backends.values()) > 1:
+        raise Invalid("enabled_backends", "one store of HTTP locations is enough")
+
+
+def read_scratch_folder(config: cfg.ConfigOpts, state: Path) -> Path:
+    """Where work on images may leave files for a while. :raises Invalid: not a folder of this machine."""
+    named = config.task.work_dir or config.os_glance_tasks_store.filesystem_store_datadir
+    if named:
+        return Path(named)
+    uri: str | None = config.node_staging_uri
+    if not uri:
+        return state / "scratch"
+    if not uri.startswith("file:///"):
+        raise Invalid("node_staging_uri", f"'{uri}' is not a file:// URI with an absolute path")
+    return Path(uri.removeprefix("file://"))
 
 
 def read_rules(config: cfg.ConfigOpts) -> Rules:
@@ -61,38 +106,39 @@ def read_rules(config: cfg.ConfigOpts) -> Rules:
     return Rules(schemes, hosts, ports)
 
 
-def _http_backend(config: cfg.ConfigOpts, backends: dict[str, str] | None) -> str | None:
-    if not backends:
-        return "http" if _HTTP & set(config.glance_store.stores) else None
-    names = [name for name, kind in backends.items() if kind in _HTTP]
-    if len(names) > 1:
-        raise Invalid("enabled_backends", "more than one store of HTTP locations is not supported yet")
-    return names[0] if names else None
-
-
-def _file_backend(config: cfg.ConfigOpts, backends: dict[str, str]) -> str:
+def _backends(config: cfg.ConfigOpts, backends: Mapping[str, str], state: Path) -> Iterator[StorePlace]:
     for name, kind in backends.items():
-        if name.startswith(_RESERVED):
-            raise Invalid("enabled_backends", f"names that begin with '{_RESERVED}' are reserved: '{name}'")
-        if kind not in _FILE | _HTTP:
-            raise Invalid("enabled_backends", f"stores of the type '{kind}' are not supported yet")
-    names = [name for name, kind in backends.items() if kind in _FILE]
-    if len(names) != 1:
-        raise Invalid("enabled_backends", "exactly one store of files is supported so far")
-    [name] = names
-    default = config.glance_store.default_backend
-    if default != name:
-        raise Invalid("default_backend", f"'{default or ''}' is not in enabled_backends")
-    return name
+        options = config[name]
+        shown = {"weight": options.weight, "description": options.store_description}
+        yield _files(name, options, state, **shown) if kind in _FILE else _sources(name, options, **shown)
 
 
-def _check_schemes(config: cfg.ConfigOpts) -> None:
-    store = config.glance_store
-    for kind in store.stores:
+def _classic(config: cfg.ConfigOpts, state: Path) -> Iterator[StorePlace]:
+    options = config.glance_store
+    for kind in options.stores:
         if kind not in _FILE | _HTTP:
             raise Invalid("stores", f"stores of the type '{kind}' are not supported yet")
-    if store.default_store not in _FILE:
-        raise Invalid("default_store", f"'{store.default_store}' is not supported yet; it must be 'file'")
+    if options.default_store not in _FILE:
+        raise Invalid("default_store", f"'{options.default_store}' is not supported yet; it must be 'file'")
+    yield _files("file", options, state)
+    if _HTTP & set(options.stores):
+        yield _sources("http", options)
+
+
+def _files(name: str, options: Any, state: Path, **shown: Any) -> FilePlace:
+    mode = _file_mode(options.filesystem_store_file_perm)
+    return FilePlace(name, _folder(options, state), mode, options.filesystem_thin_provisioning, **shown)
+
+
+def _sources(name: str, options: Any, **shown: Any) -> HttpPlace:
+    return HttpPlace(name, options.https_ca_certificates_file, options.https_insecure, **shown)
+
+
+def _check_folders(places: Iterable[FilePlace]) -> None:
+    for one, other in combinations(places, 2):
+        if os.path.realpath(one.folder) == os.path.realpath(other.folder):
+            shared = f"[{one.id}] and [{other.id}] would share {other.folder}"
+            raise Invalid("filesystem_store_datadir", f"{shared}; each store of files needs its own")
 
 
 def _folder(options: Any, state: Path) -> Path:

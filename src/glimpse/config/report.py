@@ -1,6 +1,6 @@
 """What configuration files ask for in vain: options that are ignored, deprecated, removed or unknown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -8,7 +8,7 @@ from enum import StrEnum
 from oslo_config import cfg
 
 from glimpse.config import known
-from glimpse.config.files import Entry, Source, entries, files_of
+from glimpse.config.files import Entry, Source, entries, files_of, group_name
 from glimpse.config.options import GROUPS, registered
 
 
@@ -41,13 +41,16 @@ def findings(source: Source, config: cfg.ConfigOpts) -> list[Finding]:
 
     :raises OSError: a file cannot be read.
     """
-    used = registered(config)
-    judged = (_judge(entry, used) for path in files_of(source) for entry in entries(path))
+    used = {group_name(group): names for group, names in registered(config).items()}
+    stores = {"backend_defaults", *map(group_name, config.enabled_backends or ())}
+    judged = (_judge(entry, used, stores) for path in files_of(source) for entry in entries(path))
     return [finding for finding in judged if finding]
 
 
-def _judge(entry: Entry, used: Mapping[str, set[str]]) -> Finding | None:
-    for kind, reason in _reasons(entry, used):
+def _judge(entry: Entry, used: Mapping[str, set[str]], stores: Collection[str]) -> Finding | None:
+    # What is known of the options of stores is written down once, for the group that they all once were in.
+    group = "glance_store" if entry.group in stores else entry.group
+    for kind, reason in _reasons(entry, group, used):
         return Finding(entry, kind, reason)
     names = used.get(entry.group, set())
     if entry.name in names or entry.group in known.LIBRARY_GROUPS:
@@ -58,28 +61,28 @@ def _judge(entry: Entry, used: Mapping[str, set[str]]) -> Finding | None:
     return Finding(entry, Kind.UNKNOWN, f"did you mean {close[0]}?" if close else "no such option is known")
 
 
-def _reasons(entry: Entry, used: Mapping[str, set[str]]) -> Iterator[tuple[Kind, str]]:
+def _reasons(entry: Entry, group: str, used: Mapping[str, set[str]]) -> Iterator[tuple[Kind, str]]:
     if entry.name not in used.get(entry.group, set()):
         for kind, table in (
             (Kind.UNSUPPORTED, known.UNSUPPORTED),
             (Kind.IGNORED, known.IGNORED),
             (Kind.REMOVED, known.REMOVED),
         ):
-            if entry.name in table.get(entry.group, {}):
-                yield _softened(kind, entry.value), table[entry.group][entry.name]
-        for group, option in _moved().get((entry.group, entry.name), ()):
-            yield Kind.DEPRECATED, f"use [{group}] {option}"
-        for prefix, reason in known.REMOVED_PREFIXES.get(entry.group, {}).items():
+            if entry.name in table.get(group, {}):
+                yield _softened(kind, entry.value), table[group][entry.name]
+        for place, option in _moved().get((entry.group, entry.name), ()):
+            yield Kind.DEPRECATED, f"use [{place}] {option}"
+        for prefix, reason in known.REMOVED_PREFIXES.get(group, {}).items():
             if entry.name.startswith(prefix):
                 yield Kind.REMOVED, reason
-        if entry.group == "glance_store" and entry.name.startswith(known.STORE_PREFIXES):
+        if group == "glance_store" and entry.name.startswith(known.STORE_PREFIXES):
             yield Kind.IGNORED, "there is no such store yet"
         family, dot, _ = entry.group.partition(".")
         nothing = f"only [{family}] itself is read" if dot and family in used else None
         if ignored := known.IGNORED_GROUPS.get(family, nothing):
             yield Kind.IGNORED, ignored
-    elif entry.name in known.DEPRECATED.get(entry.group, {}):
-        yield Kind.DEPRECATED, known.DEPRECATED[entry.group][entry.name]
+    elif entry.name in known.DEPRECATED.get(group, {}):
+        yield Kind.DEPRECATED, known.DEPRECATED[group][entry.name]
 
 
 def _softened(kind: Kind, value: str) -> Kind:

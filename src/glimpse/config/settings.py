@@ -13,8 +13,16 @@ from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
 from glimpse.config.files import Source, entries, files_of
-from glimpse.config.options import HTTP_STORE, STORE, register, registered
-from glimpse.config.places import read_rules, read_store
+from glimpse.config.options import BACKEND, register, registered
+from glimpse.config.places import (
+    FilePlace,
+    StorePlace,
+    check_names,
+    default_store,
+    read_rules,
+    read_scratch_folder,
+    read_stores,
+)
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
 
@@ -27,7 +35,11 @@ _GLANCE_STATE = Path("/var/lib/glance")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the composition root needs. Sizes are bytes, times seconds."""
+    """Everything that the composition root needs. Sizes are bytes, times seconds.
+
+    `default_store` is the id of the one of `stores` that takes new images unless, among `several_stores`,
+    the client names another.
+    """
 
     source: Source
     state_dir: Path
@@ -41,13 +53,10 @@ class Settings:
     log_file: Path | None
     log_to_stderr: bool
     database_url: str
-    store_id: str
-    image_folder: Path
-    image_file_mode: int
-    thin: bool
-    http_store: str | None
-    https_ca: str | None
-    https_insecure: bool
+    stores: tuple[StorePlace, ...]
+    default_store: str
+    several_stores: bool
+    scratch_folder: Path
     url_rules: Rules
     auth_strategy: str
     allow_noauth_on_network: bool
@@ -70,6 +79,11 @@ class Settings:
         scheme = "https" if self.cert_file else "http"
         host = f"[{self.bind_host}]" if ":" in self.bind_host else self.bind_host
         return f"{scheme}://{host}:{self.bind_port}"
+
+    @property
+    def file_stores(self) -> tuple[FilePlace, ...]:
+        """Those of the stores that keep images in a folder."""
+        return tuple(store for store in self.stores if isinstance(store, FilePlace))
 
 
 def default_state_dir(program: str = "glimpse") -> Path:
@@ -108,9 +122,18 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
         raise Invalid("configuration", str(error)) from None
     for group, name, value in source.overrides:
         _override(config, group, name, value)
-    for identity in _value(config, source, "DEFAULT", "enabled_backends") or ():
-        config.register_opts(STORE + HTTP_STORE, group=identity)
+    _register_backends(config, source)
     return config
+
+
+def _register_backends(config: cfg.ConfigOpts, source: Source) -> None:
+    backends: dict[str, str] = _value(config, source, "DEFAULT", "enabled_backends") or {}
+    check_names(backends)
+    shared = {option.dest: _value(config, source, "backend_defaults", option.dest) for option in BACKEND}
+    for identity in backends:
+        config.register_opts(BACKEND, group=identity)
+        for name, value in shared.items():
+            config.set_default(name, value, group=identity)
 
 
 def _override(config: cfg.ConfigOpts, group: str, name: str, value: object) -> None:
@@ -181,7 +204,6 @@ def settings_of(source: Source) -> Settings:
 
 def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
     log_file = _log_file(config, source.program)
-    store = read_store(config, state)
     return Settings(
         source=source,
         state_dir=state,
@@ -195,13 +217,10 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         log_file=log_file,
         log_to_stderr=config.use_stderr or log_file is None,
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
-        store_id=store.id,
-        image_folder=store.folder,
-        image_file_mode=store.file_mode,
-        thin=store.thin,
-        http_store=store.http,
-        https_ca=store.https_ca,
-        https_insecure=store.https_insecure,
+        stores=read_stores(config, state),
+        default_store=default_store(config),
+        several_stores=bool(config.enabled_backends),
+        scratch_folder=read_scratch_folder(config, state),
         url_rules=read_rules(config),
         auth_strategy=_auth_strategy(config, source),
         allow_noauth_on_network=config.glimpse.allow_noauth_on_network,

@@ -110,6 +110,9 @@ class Store(Protocol):
         :raises Unavailable: the store does not answer.
         """
 
+    def owns(self, url: str) -> bool:
+        """Whether this is the store, judging by its URL alone, that an object would be in. Never raises."""
+
     def stat(self, url: str) -> int:
         """The object's size in bytes.
 

@@ -88,6 +88,14 @@ class FilesystemStore:
             raise StoreObjectMissing(url)
         return LocalFile(os.fdopen(fd, "rb", buffering=0), offset, length)
 
+    def owns(self, url: str) -> bool:
+        """Whether the URL leads into the folder, whatever is there."""
+        try:
+            self._path(url)
+        except (StoreObjectMissing, ValueError):
+            return False
+        return True
+
     def stat(self, url: str) -> int:
         """The file's size, holes included."""
         with self._finding(url):
@@ -164,7 +172,8 @@ class FilesystemStore:
             # A NUL, or something else that no file's name can hold.
             raise StoreObjectMissing(url) from error
         except OSError as error:
-            if error.errno in _NOT_THERE:
+            # Without its folder the store has lost nothing: it is away.
+            if error.errno in _NOT_THERE and self._folder.is_dir():
                 raise StoreObjectMissing(url) from error
             raise _unavailable(self.id, error) from error
 

@@ -26,6 +26,10 @@ class HttpStore:
         with self._judging():
             return self.outbound.read(url, offset, length)
 
+    def owns(self, url: str) -> bool:
+        """Whatever is on the web."""
+        return url.partition("://")[0].lower() in self.schemes
+
     def stat(self, url: str) -> int:
         """See the contract."""
         with self._judging():

@@ -45,6 +45,10 @@ class MemoryStore:
             raise StoreObjectMissing(url)
         return _clip(found.chunks, offset, length)
 
+    def owns(self, url: str) -> bool:
+        """Whether the URL names this store."""
+        return url.startswith(f"memory://{self.id}/")
+
     def stat(self, url: str) -> int:
         """The object's size."""
         return self._find(url).size

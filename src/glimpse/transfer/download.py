@@ -2,17 +2,20 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 
 from glimpse.domain.errors import GlimpseError, Invalid, RangeNotSatisfiable, Unavailable
-from glimpse.domain.image import Image
+from glimpse.domain.image import Image, Location
 from glimpse.stores.base import LocalFile, StoreObjectMissing
-from glimpse.transfer.transfer import Transfer
+from glimpse.transfer.transfer import Stores, Transfer
 
 LOG = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z", re.ASCII)
+# What is read at once from a file.
+_PIECE_BYTES = 1024 * 1024
+
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z", re.ASCII)
 
 
@@ -66,24 +69,75 @@ def _window(first: int, last: int, size: int, header: str) -> Window:
     return Window(first, last - first + 1)
 
 
-async def open_data(transfer: Transfer, image: Image, window: Window) -> LocalFile | Iterator[bytes] | None:
+async def open_data(
+    transfer: Transfer, image: Image, window: Window, prefer: Collection[str] = ()
+) -> LocalFile | Iterator[bytes] | None:
     """The bytes of a window, from the first location that has them; None if no location has any.
+
+    Locations in stores that are preferred come first, then those in stores of more weight. Chunks that end
+    too early go on from the next location; what is wrong when none is left, the iterator raises.
 
     :raises Unavailable: at least one store that may have them does not answer.
     """
+    stores = transfer.stores
+    left = iter(stores.ordered(image.locations, prefer))
+    data = await transfer.threads.bulk(_open_next, stores, image, left, window)
+    if data is None or isinstance(data, LocalFile):
+        return data
+    return _going_on(stores, image, left, window, data)
+
+
+def _open_next(
+    stores: Stores, image: Image, left: Iterator[Location], window: Window
+) -> LocalFile | Iterator[bytes] | None:
+    """A window of the first of these locations that has it; the iterator goes on behind it."""
     trouble: GlimpseError | None = None
-    for location in image.locations:
+    for location in left:
         try:
-            store = transfer.stores.holding(location)
-            return await transfer.threads.bulk(store.open_reader, location.url, window.offset, window.length)
+            return stores.holding(location).open_reader(location.url, window.offset, window.length)
         except StoreObjectMissing:
-            LOG.error("image %s has no data in store %s", image.id, location.metadata.get("store"))
+            LOG.error("image %s has no data in store %s", image.id, stores.holder(location))
         except Unavailable as error:
             LOG.warning("image %s cannot be read from a location: %s", image.id, error)
             trouble = error
     if trouble is not None:
         raise trouble
     return None
+
+
+def _going_on(
+    stores: Stores, image: Image, left: Iterator[Location], window: Window, chunks: Iterator[bytes]
+) -> Iterator[bytes]:
+    """The chunks, and where they break the rest from the locations that are left: all bytes, or an error."""
+    at, end = window.offset, window.offset + window.length
+    while True:
+        trouble: GlimpseError = Unavailable("store", "the data ended too early")
+        try:
+            for chunk in chunks:
+                at += len(chunk)
+                yield chunk
+        except (Unavailable, StoreObjectMissing) as error:
+            trouble = error
+        if at >= end:
+            return
+        LOG.warning("image %s breaks at byte %d: %s", image.id, at, trouble)
+        data = _open_next(stores, image, left, Window(at, end - at))
+        if data is None:
+            raise trouble
+        chunks = file_chunks(data) if isinstance(data, LocalFile) else data
+
+
+def file_chunks(data: LocalFile) -> Iterator[bytes]:
+    """What a file holds, piece by piece. :raises Unavailable: it cannot be read on."""
+    try:
+        with data.file as file:
+            file.seek(data.offset)
+            left = data.length
+            while left and (chunk := file.read(min(left, _PIECE_BYTES))):
+                left -= len(chunk)
+                yield chunk
+    except OSError as error:
+        raise Unavailable("store", f"a file cannot be read ({type(error).__name__})") from error
 
 
 async def stream(transfer: Transfer, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ client, and reads nothing.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from glimpse.catalog.location_imports import charge_of
@@ -17,15 +17,12 @@ from glimpse.domain.status import ImageStatus
 from glimpse.jobs.engine import Kind
 from glimpse.jobs.ports import Job, Progress
 from glimpse.stores.base import LocalFile, StoreObjectMissing
-from glimpse.transfer.download import stream
+from glimpse.transfer.download import file_chunks, stream
 from glimpse.transfer.inspection import Inspection
 from glimpse.transfer.lanes import Lane, pump
 from glimpse.transfer.locations import check_location
 from glimpse.transfer.transfer import Transfer
 from glimpse.transfer.upload import updating
-
-# What is read at once from a file.
-_WINDOW = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +124,5 @@ async def _read(transfer: Transfer, work: _Import, algorithm: str) -> Mapping[st
 async def _source(transfer: Transfer, work: _Import) -> AsyncIterator[bytes]:
     store = transfer.stores.holding(work.location)
     data = await transfer.threads.bulk(store.open_reader, work.location.url, 0, work.size)
-    async for chunk in stream(transfer, _chunks(data) if isinstance(data, LocalFile) else data):
+    async for chunk in stream(transfer, file_chunks(data) if isinstance(data, LocalFile) else data):
         yield chunk
-
-
-def _chunks(data: LocalFile) -> Iterator[bytes]:
-    with data.file as file:
-        file.seek(data.offset)
-        left = data.length
-        while left and (chunk := file.read(min(left, _WINDOW))):
-            left -= len(chunk)
-            yield chunk

@@ -38,6 +38,9 @@ def check_location(transfer: Transfer, location: Location) -> Store:
         store = transfer.stores.holding(location)
     except Unavailable:
         raise Invalid("url", "no store is configured for locations of this kind") from None
+    named = location.metadata.get("store", store.id)
+    if named != store.id and named in transfer.stores.by_id:
+        raise Invalid("url", f"it does not belong to the store '{named}'")
     store.check_url(location.url)
     return store
 

@@ -1,6 +1,6 @@
 """What every transfer needs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from glimpse.catalog.catalog import Catalog
@@ -12,33 +12,92 @@ from glimpse.transfer.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What there is to know of a store: its type, its weight among others (the highest is read first), the
+    operator's words for it, whether it takes no data, and what administrators are told besides.
+    """
+
+    type: str = "file"
+    weight: int = 0
+    description: str | None = None
+    read_only: bool = False
+    properties: Mapping[str, object] = field(default_factory=dict)
+
+
+_UNLISTED = Listing()
+
+
+@dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores by the operator's names for them, and the one that takes new images."""
+    """The stores by the operator's names for them, in their order, and the one that takes new images.
+
+    With `several`, clients may name the store that they mean.
+    """
 
     by_id: Mapping[str, Store]
     default: str
+    several: bool = False
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """The names of those that take data."""
+        return tuple(name for name in self.by_id if not self.listing(name).read_only)
+
+    def listing(self, store_id: str) -> Listing:
+        """What there is to know of a store."""
+        return self.listings.get(store_id, _UNLISTED)
 
     def named(self, store_id: str) -> Store:
         """:raises Invalid: no such store."""
         try:
             return self.by_id[store_id]
         except KeyError:
-            raise Invalid("store", f"no store is called '{store_id}'") from None
+            raise Invalid("store", f"no store is called '{store_id[:60]}'") from None
+
+    def taking(self, store_id: str) -> Store:
+        """The store, to write to. :raises Invalid: no such store, or it takes no data."""
+        store = self.named(store_id)
+        if store_id not in self.writable:
+            raise Invalid("store", f"'{store_id}' takes no data")
+        return store
 
     def holding(self, location: Location) -> Store:
-        """The store in which a location lies: the one it names, else the first of its scheme.
+        """The store in which a location lies, told by its URL; of several that it may be, the one it names.
 
         :raises Unavailable: that store is not configured here.
         """
         # Whoever wrote the location may have put anything there.
         named = location.metadata.get("store")
-        if isinstance(named, str) and named in self.by_id:
-            return self.by_id[named]
-        scheme = location.url.partition("://")[0]
-        for store in self.by_id.values():
-            if scheme in store.schemes:
+        for store in sorted(self.by_id.values(), key=lambda store: store.id != named):
+            if store.owns(location.url):
                 return store
-        raise Unavailable("store", f"no store for '{scheme}' locations is configured")
+        scheme = location.url.partition("://")[0]
+        raise Unavailable("store", f"none is configured here for this '{scheme[:20]}' location")
+
+    def holder(self, location: Location) -> str | None:
+        """The name of the store in which a location lies, as far as it can be told."""
+        try:
+            return self.holding(location).id
+        except Unavailable:
+            # Perhaps the service knows it that runs elsewhere on the same records.
+            named = location.metadata.get("store")
+            return named if isinstance(named, str) and named else None
+
+    def holders(self, locations: Iterable[Location]) -> tuple[str, ...]:
+        """The names of the stores in which locations lie, each once, in their order."""
+        return tuple(name for name in dict.fromkeys(map(self.holder, locations)) if name is not None)
+
+    def ordered(self, locations: Iterable[Location], prefer: Collection[str] = ()) -> tuple[Location, ...]:
+        """Locations of an image, which are given in the order in which it got them, as they are to be read:
+        those in preferred stores first, then by the stores' weight.
+        """
+
+        def rank(location: Location) -> tuple[bool, int]:
+            name = self.holder(location)
+            return name not in prefer, -self.listing(name or "").weight
+
+        return tuple(sorted(locations, key=rank))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ async def upload(
 
     Whatever is raised, the image is queued again (unless it was deleted meanwhile) and no bytes stay.
 
+    :raises Invalid: `store_id` (None: the default) is no store that takes data.
     :raises SizeMismatch: `size` was announced and is not what came.
     :raises UnsupportedContent: the data is not of the image's disk format, or unsafe.
     :raises LimitExceeded: the size cap, a quota, or the store's capacity.
@@ -36,7 +37,7 @@ async def upload(
 
     and what `begin_upload`, the store and the source raise.
     """
-    store = transfer.stores.named(store_id or transfer.stores.default)
+    store = transfer.stores.taking(transfer.stores.default if store_id is None else store_id)
     write = await transfer.threads.record(
         begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
     )

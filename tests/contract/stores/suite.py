@@ -268,6 +268,17 @@ class StoreSuite:
         store.delete(kept)
         assert backend.leftovers() == []
 
+    def test_owns_what_it_wrote(self, store: Store, backend: Backend) -> None:
+        url = put(store, CONTENT)
+        assert store.owns(url)
+        store.delete(url)
+        assert store.owns(url)
+        assert not backend.full_store().owns(url)
+
+    @pytest.mark.parametrize("foreign", ["", "nonsense", "file:///etc/passwd", "rbd://pool/x", "file://\0/x"])
+    def test_does_not_own_what_is_elsewhere(self, store: Store, foreign: str) -> None:
+        assert not store.owns(foreign)
+
     def test_missing(self, store: Store) -> None:
         url = put(store, CONTENT)
         store.delete(url)

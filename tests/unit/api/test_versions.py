@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from glimpse.api.versions import ACCEPTED, canonical_path, versions, versions_document
+from glimpse.api.versions import canonical_path, listed, versions, versions_document
 from tests.unit.api.http import make_request
 
 VENDOR = "application/vnd.openstack.images-"
@@ -46,9 +46,15 @@ def test_which_path_a_request_means(path: str, accept: str, meant: str | None) -
     assert canonical_path(path, accept) == meant
 
 
-def test_accepted_versions() -> None:
-    minors = [*range(8), 9, 15, 17]
-    assert {"v2", *(f"v2.{minor}" for minor in minors)} == ACCEPTED
+def test_which_versions_there_are() -> None:
+    minors = [15, 13, 12, 11, 10, 9, 8, 17, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert listed(several_stores=True) == tuple(f"v2.{minor}" for minor in minors)
+    for minor in range(20):
+        for several in (False, True):
+            names = listed(several_stores=several)
+            meant = "/v2/images" if f"v2.{minor}" in names else None
+            assert canonical_path(f"/v2.{minor}/images", "", names) == meant
+            assert canonical_path("/images", f"{VENDOR}v2.{minor}", names) == meant
 
 
 def test_document() -> None:

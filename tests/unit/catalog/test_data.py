@@ -1,12 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from glimpse.access.policy import OsloPolicy
 from glimpse.catalog.catalog import Catalog, Limits
 from glimpse.catalog.data import begin_upload, commit_write, readable, undo_write
 from glimpse.catalog.images import deactivate, delete
 from glimpse.catalog.members import add_member
 from glimpse.catalog.ports import IntentKind, WrittenData
+from glimpse.config.settings import read_config
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Forbidden, Gone, Invalid, LimitExceeded, NotFound
 from glimpse.domain.image import Digests, Image, Location, Visibility
@@ -43,6 +46,18 @@ def test_a_write_from_begin_to_commit(catalog: Catalog) -> None:
     assert (after.checksum, after.os_hash_algo, after.os_hash_value) == ("c", "sha512", "v")
     assert after.locations == (Location("file:///x", {"store": "file"}),)
     assert catalog.records.intents.expired(1000.0, 10) == []
+
+
+def test_who_may_say_from_which_store(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text('"download_from_store": "role:admin"\n')
+    (tmp_path / "x.conf").write_text(f"[oslo_policy]\npolicy_file = {tmp_path}/policy.yaml\n")
+    strict = replace(catalog, policy=OsloPolicy(read_config([f"{tmp_path}/x.conf"])))
+    image = register(catalog)
+    upload(catalog, image)
+    assert readable(catalog, MEMBER, image.id, choosing=True) == readable(strict, MEMBER, image.id)
+    assert readable(strict, ADMIN, image.id, choosing=True).id == image.id
+    with pytest.raises(Forbidden, match="download_from_store"):
+        readable(strict, MEMBER, image.id, choosing=True)
 
 
 def test_a_write_that_is_undone(catalog: Catalog) -> None:

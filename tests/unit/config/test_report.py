@@ -40,6 +40,12 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("glance_store", "stores = file", Kind.DEPRECATED),
         ("glance_store", "rbd_store_pool = x", Kind.IGNORED),
         ("glance_store", "sheepdog_store_port = 1", Kind.REMOVED),
+        ("os_glance_staging_store", "filesystem_store_datadir = /x", Kind.IGNORED),
+        ("os_glance_tasks_store", "filesystem_store_chunk_size = 1", Kind.IGNORED),
+        ("backend_defaults", "filesystem_store_chunk_size = 1", Kind.IGNORED),
+        ("backend_defaults", "s3_store_host = x", Kind.IGNORED),
+        ("backend_defaults", "filesystem_store_datadirs = x", Kind.DEPRECATED),
+        ("backend_defaults", "wait = 1", Kind.UNKNOWN),
         ("oslo_messaging_rabbit", "anything = x", Kind.IGNORED),
         ("cors.other", "allowed_origin = x", Kind.IGNORED),
         ("oslo_policy", "enforce_scope = true", Kind.REMOVED),
@@ -61,10 +67,20 @@ def test_what_is_amiss(tmp_path: Path, group: str, line: str, kind: Kind) -> Non
         "[oslo_limit]\nendpoint_id = x\n[paste_deploy]\nflavor = keystone\n",
         "[oslo_policy]\npolicy_file = x\n[glimpse]\nauth_strategy = paste\n",
         "[DEFAULT]\nenabled_backends = a:file\n[a]\nfilesystem_store_datadir = /x\n",
+        "[DEFAULT]\nenabled_backends = Fast:file\n[Fast]\nweight = 1\nstore_description = x\n",
+        "[backend_defaults]\nweight = 1\n[os_glance_tasks_store]\nfilesystem_store_datadir = x\n",
+        "[DEFAULT]\nnode_staging_uri = file:///x\n[task]\nwork_dir = x\n",
     ],
 )
 def test_what_is_in_effect(tmp_path: Path, text: str) -> None:
     assert report(tmp_path, text) == []
+
+
+def test_what_is_amiss_in_the_section_of_a_store(tmp_path: Path) -> None:
+    text = "[DEFAULT]\nenabled_backends = Fast:file\n[Fast]\nfilesystem_store_timeout = 5\nweihgt = 1\n"
+    ignored, unknown = report(tmp_path, text)
+    assert (ignored.kind, ignored.entry.group) == (Kind.IGNORED, "fast")
+    assert (unknown.kind, unknown.reason) == (Kind.UNKNOWN, "did you mean weight?")
 
 
 def test_typing_errors_get_a_hint(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from oslo_config import cfg
 from glimpse.catalog.catalog import Limits
 from glimpse.config.files import Source
 from glimpse.config.options import GROUPS, register
+from glimpse.config.places import FilePlace, HttpPlace
 from glimpse.config.settings import default_state_dir, read_config, read_quota, read_settings, settings_of
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 from glimpse.domain.errors import Invalid
@@ -34,7 +35,9 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.cert_file, settings.key_file, settings.public_endpoint) == (None, None, None)
     assert settings.state_dir == tmp_path
     assert settings.database_url == f"sqlite:///{tmp_path}/glimpse.db"
-    assert settings.image_folder == tmp_path / "images"
+    assert settings.stores == (FilePlace("file", tmp_path / "images"), HttpPlace("http"))
+    assert (settings.default_store, settings.several_stores) == ("file", False)
+    assert settings.scratch_folder == tmp_path / "scratch"
     assert settings.htpasswd == tmp_path / "htpasswd"
     assert (settings.auth_strategy, settings.allow_noauth_on_network) == ("http_basic", False)
     assert settings.limits == Limits(
@@ -48,11 +51,10 @@ def test_defaults(tmp_path: Path) -> None:
         api_limit_max=1000,
     )
     assert (settings.disk_formats, settings.container_formats) == (DISK_FORMATS, CONTAINER_FORMATS)
-    assert (settings.require_format_match, settings.thin, settings.debug) == (True, True, False)
+    assert (settings.require_format_match, settings.debug) == (True, False)
     assert (settings.hashing_algorithm, settings.lease_seconds) == ("sha512", 10.0)
     assert settings.source == Source(overrides=(("glimpse", "state_dir", str(tmp_path)),))
     assert (settings.log_file, settings.log_to_stderr) == (None, True)
-    assert (settings.store_id, settings.http_store, settings.image_file_mode) == ("file", "http", 0)
 
 
 def test_files_override(write: Write, tmp_path: Path) -> None:
@@ -71,9 +73,10 @@ def test_files_override(write: Write, tmp_path: Path) -> None:
     assert (settings.limits.user_storage_quota, settings.limits.image_tag_quota) == (2 * 2**30, -1)
     assert (settings.limits.limit_param_default, settings.limits.api_limit_max) == (5, 7)
     assert settings.database_url == "postgresql://db/x"
-    assert (settings.image_folder, settings.htpasswd) == (Path("/data"), Path("/people"))
+    assert settings.file_stores == (FilePlace("file", Path("/data"), thin=False),)
+    assert settings.htpasswd == Path("/people")
     assert (settings.disk_formats, settings.container_formats) == (("raw", "qcow2"), CONTAINER_FORMATS)
-    assert (settings.thin, settings.require_format_match, settings.lease_seconds) == (False, False, 3.5)
+    assert (settings.require_format_match, settings.lease_seconds) == (False, 3.5)
     assert settings.source.files == (path,)
 
 
@@ -151,7 +154,15 @@ BAD = [
     ("glance_store", "default_store", "http"),
     ("DEFAULT", "enabled_backends", "a"),
     ("DEFAULT", "enabled_backends", "a:rbd"),
-    ("DEFAULT", "enabled_backends", "a:file,b:file"),
+    ("DEFAULT", "enabled_backends", "a:file,b:http,c:http"),
+    ("DEFAULT", "enabled_backends", "a:file,a:file"),
+    ("DEFAULT", "enabled_backends", "Database:file"),
+    ("DEFAULT", "enabled_backends", "glance_store:file"),
+    ("DEFAULT", "enabled_backends", "OS_GLANCE_x:file"),
+    ("DEFAULT", "node_staging_uri", "/a"),
+    ("DEFAULT", "node_staging_uri", "file://a/b"),
+    ("DEFAULT", "node_staging_uri", "http://a/b"),
+    ("backend_defaults", "weight", "heavy"),
     ("DEFAULT", "enabled_backends", "os_glance_staging_store:file"),
     ("DEFAULT", "property_protection_rule_format", "none"),
     ("glimpse", "auth_strategy", "magic"),
@@ -195,52 +206,25 @@ def test_permissions_are_written_as_for_chmod(write: Write) -> None:
     modes = {"640": 0o640, "0644": 0o644, "0": 0, "-1": 0, "400": 0o400, "777": 0o777}
     for written, mode in modes.items():
         path = write(f"[glance_store]\nfilesystem_store_file_perm = {written}\n")
-        assert read_settings([path]).image_file_mode == mode
-
-
-def test_one_store_with_a_name(write: Write) -> None:
-    path = write(
-        "[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\ndefault_backend = fast\n"
-        "filesystem_store_datadir = /elsewhere\n[fast]\nfilesystem_store_datadir = /fast\n"
-        "filesystem_thin_provisioning = false\nstore_description = quick\n"
-    )
-    settings = read_settings([path])
-    assert (settings.store_id, settings.image_folder, settings.thin) == ("fast", Path("/fast"), False)
-    assert not settings.http_store
-
-
-def test_the_default_backend_is_one_of_them(write: Write) -> None:
-    for default in ("", "default_backend = slow\n"):
-        path = write(f"[DEFAULT]\nenabled_backends = fast:file\n[glance_store]\n{default}")
-        with pytest.raises(Invalid, match="default_backend"):
-            read_settings([path])
+        assert [store.file_mode for store in read_settings([path]).file_stores] == [mode]
 
 
 def test_one_folder_in_the_plural(write: Write) -> None:
     one = "[glance_store]\nfilesystem_store_datadirs = /one:100\n"
-    assert read_settings([write(one)]).image_folder == Path("/one")
+    assert read_settings([write(one)]).file_stores == (FilePlace("file", Path("/one")),)
     for more in ("filesystem_store_datadirs = /two\n", "filesystem_store_datadir = /two\n"):
         with pytest.raises(Invalid, match="filesystem_store_datadirs"):
             read_settings([write(one + more)])
 
 
 @pytest.mark.parametrize(
-    ("stores", "http"), [("file,http", "http"), ("file", None), ("filesystem,https", "http")]
+    ("stores", "names"),
+    [("file,http", ["file", "http"]), ("file", ["file"]), ("https,filesystem", ["file", "http"])],
 )
-def test_stores(write: Write, stores: str, http: str | None) -> None:
-    assert read_settings([write(f"[glance_store]\nstores = {stores}\n")]).http_store == http
-
-
-def test_a_store_of_locations_beside_the_one_of_files(write: Write) -> None:
-    settings = read_settings(
-        [
-            write(
-                "[DEFAULT]\nenabled_backends = fast:file,web:http\n[glance_store]\ndefault_backend = fast\n"
-                "[web]\nhttps_insecure = true\n"
-            )
-        ]
-    )
-    assert (settings.store_id, settings.http_store, settings.https_insecure) == ("fast", "web", True)
+def test_stores(write: Write, stores: str, names: list[str]) -> None:
+    settings = read_settings([write(f"[glance_store]\nstores = {stores}\n")])
+    assert [store.id for store in settings.stores] == names
+    assert settings.default_store == "file"
 
 
 def test_rules_for_urls(write: Write) -> None:
@@ -268,10 +252,8 @@ def test_how_callers_are_known(write: Write, program: str, text: str, strategy: 
 def test_glance_keeps_its_state_where_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIMPSE_STATE_DIR", "/a")
     settings = settings_of(Source("glance-api"))
-    assert (settings.state_dir, settings.image_folder) == (
-        Path("/var/lib/glance"),
-        Path("/var/lib/glance/images"),
-    )
+    assert settings.state_dir == Path("/var/lib/glance")
+    assert settings.file_stores == (FilePlace("file", Path("/var/lib/glance/images")),)
 
 
 @pytest.mark.parametrize(

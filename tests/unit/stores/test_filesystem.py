@@ -1,5 +1,6 @@
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,37 @@ def test_url_through_a_symlink_to_the_folder(store: FilesystemStore, folder: Pat
     name = path_of(put(store, b"x")).name
     assert store.stat(f"file://{tmp_path}/alias/{name}") == 1
     assert store.stat(f"file://{tmp_path}/images/../alias/{name}") == 1
+
+
+def test_owns_what_leads_into_the_folder(store: FilesystemStore, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to(folder)
+    for path in ("images/x", "alias/x", "images/../alias/x"):
+        assert store.owns(f"file://{tmp_path}/{path}")
+    for path in ("x", "images/", "images/below/x", "images/.x", "images/../x"):
+        assert not store.owns(f"file://{tmp_path}/{path}")
+
+
+@pytest.mark.parametrize("in_its_place", [None, "a file"])
+def test_without_its_folder_it_is_away(
+    store: FilesystemStore, folder: Path, in_its_place: str | None
+) -> None:
+    url = put(store, b"x")
+    away = folder.rename(folder.with_name("away"))
+    if in_its_place:
+        folder.write_text(in_its_place)
+    assert store.owns(url)
+    calls: list[Callable[[], object]] = [
+        lambda: store.open_reader(url, 0, 1),
+        lambda: store.stat(url),
+        lambda: store.delete(url),
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable) as refused:
+            call()
+        assert str(folder) not in str(refused.value)
+    folder.unlink(missing_ok=True)
+    away.rename(folder)
+    assert store.stat(url) == 1
 
 
 def test_folder_that_is_a_symlink(folder: Path, tmp_path: Path) -> None:

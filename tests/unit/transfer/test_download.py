@@ -1,6 +1,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,18 @@ from hypothesis import strategies as st
 from glimpse.domain.errors import Invalid, RangeNotSatisfiable, Unavailable
 from glimpse.domain.image import Image, Location, Visibility
 from glimpse.domain.status import ImageStatus
-from glimpse.stores.base import LocalFile, ObjectKey
+from glimpse.stores.base import LocalFile, ObjectKey, Store, StoreObjectMissing
+from glimpse.stores.filesystem import FilesystemStore
 from glimpse.stores.memory import MemoryStore
-from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range, stream
-from glimpse.transfer.transfer import Stores, Transfer
+from glimpse.transfer.download import (
+    Window,
+    file_chunks,
+    open_data,
+    plan_content_range,
+    plan_range,
+    stream,
+)
+from glimpse.transfer.transfer import Listing, Stores, Transfer
 from tests.unit.world import MISSING, NOON, run
 
 HUGE = "9" * 5000
@@ -133,7 +142,7 @@ def test_the_old_habit_gone_wrong(header: str) -> None:
 DATA = bytes(range(256)) * 20_000
 
 
-def put(store: MemoryStore, data: bytes = DATA) -> Location:
+def put(store: Store, data: bytes = DATA) -> Location:
     writer = store.open_writer(ObjectKey(MISSING, "attempt"), None)
     writer.write([data[:1000], data[1000:]])
     return Location(writer.commit(), {"store": store.id})
@@ -204,3 +213,94 @@ def test_locations_without_a_store_are_found_by_their_scheme(transfer: Transfer,
     assert fetch(transfer, image(Location(location.url, {"store": "renamed"})), Window(0, 3)) == DATA[:3]
     with pytest.raises(Unavailable):
         fetch(transfer, image(Location("rbd://pool/x")), Window(0, 3))
+
+
+class Breaking(MemoryStore):
+    """Gives so many bytes, and then fails, or just ends."""
+
+    def __init__(self, id: str, after: int, failure: Exception | None) -> None:  # noqa: A002
+        super().__init__(id)
+        self._after, self._failure = after, failure
+        self.asked: list[tuple[int, int]] = []
+
+    def open_reader(self, url: str, offset: int, length: int) -> Iterator[bytes]:
+        self.asked.append((offset, length))
+        chunks = super().open_reader(url, offset, min(length, self._after))
+
+        def read() -> Iterator[bytes]:
+            yield from chunks
+            if self._failure is not None:
+                raise self._failure
+
+        return read()
+
+
+AWAY, LOST = Unavailable("store", "it went away"), StoreObjectMissing("x")
+
+
+@pytest.mark.parametrize("failure", [AWAY, LOST, None], ids=["away", "lost", "short"])
+@pytest.mark.parametrize("window", [Window(0, len(DATA)), Window(150, 1000), Window(0, 300), Window(7, 299)])
+def test_what_breaks_goes_on_from_the_next_location(
+    transfer: Transfer, window: Window, failure: Exception | None
+) -> None:
+    parts = [Breaking(f"part{number}", 300, failure) for number in range(2)]
+    whole, spare = MemoryStore("whole"), Breaking("spare", 0, AWAY)
+    stores = {each.id: each for each in (*parts, whole, spare)}
+    many = replace(transfer, stores=Stores(stores, "whole"))
+    broken = image(*(put(each) for each in (*parts, whole, spare)))
+    assert fetch(many, broken, window) == DATA[window.offset : window.offset + window.length]
+    asked = [(window.offset, window.length), (window.offset + 300, window.length - 300)]
+    assert [ask for part in parts for ask in part.asked] == [ask for ask in asked if ask[1] > 0]
+    assert spare.asked == []
+
+
+@pytest.mark.parametrize("failure", [AWAY, LOST, None], ids=["away", "lost", "short"])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_what_breaks_everywhere_is_an_error(
+    transfer: Transfer, copies: int, failure: Exception | None
+) -> None:
+    parts = [Breaking(f"part{number}", 300, failure) for number in range(copies)]
+    many = replace(transfer, stores=Stores({part.id: part for part in parts}, "part0"))
+    with pytest.raises((Unavailable, StoreObjectMissing)):
+        fetch(many, image(*(put(part) for part in parts)), Window(0, len(DATA)))
+
+
+def test_other_failures_are_not_covered_up(transfer: Transfer) -> None:
+    part, whole = Breaking("part", 300, ZeroDivisionError()), MemoryStore("whole")
+    many = replace(transfer, stores=Stores({"part": part, "whole": whole}, "whole"))
+    with pytest.raises(ZeroDivisionError):
+        fetch(many, image(put(part), put(whole)), Window(0, len(DATA)))
+
+
+def test_chunks_go_on_in_a_file(transfer: Transfer, tmp_path: Path) -> None:
+    part, files = Breaking("part", 300, AWAY), FilesystemStore("files", tmp_path)
+    many = replace(transfer, stores=Stores({"part": part, "files": files}, "part"))
+    both = image(put(part), put(files))
+    assert fetch(many, both, Window(3, len(DATA) - 5)) == DATA[3:-2]
+
+
+def test_a_file_that_cannot_be_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    data = LocalFile(path.open("rb", buffering=0), 5, 10)
+    assert b"".join(file_chunks(data)) == DATA[5:15]
+    assert data.file.closed
+    # Nothing is mapped there: the kernel answers EIO.
+    with Path("/proc/self/mem").open("rb", buffering=0) as file, pytest.raises(Unavailable):
+        list(file_chunks(LocalFile(file, 0, 10)))
+
+
+def test_preferred_stores_and_weights_come_first(transfer: Transfer) -> None:
+    many = {name: MemoryStore(name) for name in ("a", "b", "c")}
+    stores = Stores(many, "a", several=True, listings={"b": Listing(weight=5)})
+    every = image(*(put(store, name.encode() * len(DATA)) for name, store in many.items()))
+
+    async def first(*prefer: str) -> bytes:
+        data = await open_data(replace(transfer, stores=stores), every, Window(0, 1), prefer)
+        assert not isinstance(data, LocalFile)
+        assert data is not None
+        return next(data)
+
+    assert run(first()) == b"b"
+    assert run(first("c")) == b"c"
+    assert run(first("c", "a")) == b"a"

@@ -31,6 +31,7 @@ async def upload_data(service: Service, call: Call, request: Request) -> Respons
         call.path["image_id"],
         read_data(request),
         size=announced_size(request),
+        store_id=call.headers.get("x-image-meta-store") if service.transfer.stores.several else None,
     )
     return no_content()
 
@@ -38,10 +39,10 @@ async def upload_data(service: Service, call: Call, request: Request) -> Respons
 async def download_data(service: Service, call: Call, request: Request) -> Response:
     """GET /v2/images/{image_id}/file"""
     del request
-    if any(name == "prefer" for name, _ in call.query):
-        raise Invalid("prefer", "this service has only one store")
-    transfer = service.transfer
-    image = await transfer.threads.record(readable, service.catalog, call.caller, call.path["image_id"])
+    transfer, prefer = service.transfer, _preferred(service, call)
+    image = await transfer.threads.record(
+        readable, service.catalog, call.caller, call.path["image_id"], choosing=prefer is not None
+    )
     if not image.locations:
         return _no_data()
     headers = _headers(image)
@@ -49,7 +50,7 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     size = image.size or 0
     window = _window(call, size, headers.get("ETag"))
-    data = await open_data(transfer, image, window or Window(0, size))
+    data = await open_data(transfer, image, window or Window(0, size), prefer or ())
     if data is None:
         return _no_data()
     status = HTTPStatus.OK
@@ -61,6 +62,17 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
         return FileResponse(data, status, headers)
     chunks: AsyncIterator[bytes] = stream(transfer, data)
     return StreamingResponse(chunks, status, headers, media_type=DATA_TYPE)
+
+
+def _preferred(service: Service, call: Call) -> list[str] | None:
+    """The stores that the query prefers; None if it prefers none. :raises Invalid: they cannot be chosen."""
+    asked = [value for name, value in call.query if name == "prefer"]
+    if not asked:
+        return None
+    stores = service.transfer.stores
+    if not stores.several:
+        raise Invalid("prefer", "this service has only one store")
+    return [stores.named(name.strip()).id for name in ",".join(asked).split(",") if name.strip()]
 
 
 def _no_data() -> Response:

@@ -60,6 +60,9 @@ def image_document(image: Image, locations: Mapping[str, Any] = NO_LOCATIONS) ->
         file=f"{path}/file",
         schema="/v2/schemas/image",
     )
+    if "stores" in document:
+        # The last key.
+        document["stores"] = document.pop("stores")
     return document
 
 

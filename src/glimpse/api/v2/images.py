@@ -30,6 +30,8 @@ def create_image(service: Service, call: Call) -> Response:
     response.headers["Location"] = f"{call.base_url}/v2/images/{image.id}"
     if service.import_methods:
         response.headers["OpenStack-image-import-methods"] = ",".join(service.import_methods)
+    if service.transfer.stores.several:
+        response.headers["OpenStack-image-store-ids"] = ",".join(service.transfer.stores.by_id)
     return response
 
 
@@ -82,7 +84,7 @@ async def _edit_locations(service: Service, call: Call, steps: list[Step]) -> Re
 
     def edit() -> tuple[Response, list[Intent]]:
         changes = [
-            as_change(service.catalog, call.caller, step, some)
+            as_change(service.catalog, call.caller, step, some, transfer.stores.ordered)
             for step, some in zip(steps, offers, strict=True)
         ]
         plain = any(step.name != "locations" for step in steps)

@@ -12,8 +12,6 @@ from glimpse.catalog import quotas
 from glimpse.catalog.catalog import require_rule
 from glimpse.domain.errors import Invalid, NotEnabled
 
-_STORES = "choice between several stores"
-
 
 def show_import_methods(service: Service, call: Call) -> Response:
     """GET /v2/info/import"""
@@ -30,24 +28,6 @@ def show_usage(service: Service, call: Call) -> Response:
     """GET /v2/info/usage"""
     found = quotas.usage(service.catalog, call.caller)
     return json_response({"usage": {name: asdict(usage) for name, usage in found.items()}})
-
-
-def list_stores(service: Service, call: Call) -> Response:
-    """GET /v2/info/stores"""
-    del service, call
-    raise NotEnabled(_STORES)
-
-
-def list_stores_detail(service: Service, call: Call) -> Response:
-    """GET /v2/info/stores/detail"""
-    del service, call
-    raise NotEnabled(_STORES)
-
-
-def remove_from_store(service: Service, call: Call) -> Response:
-    """DELETE /v2/stores/{store_id}/{image_id}"""
-    del service, call
-    raise NotEnabled(_STORES)
 
 
 def import_image(service: Service, call: Call) -> Response:

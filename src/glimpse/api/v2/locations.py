@@ -27,18 +27,31 @@ _MD5_DIGITS = 32
 
 
 def location_fields(service: Service, caller: Caller, image: Image) -> dict[str, Any]:
-    """What an image's document says of its locations: what the operator shows and policy lets through."""
+    """What an image's document says of its locations: what the operator shows and policy lets through; and
+    in which of several stores they are.
+    """
+    stores = service.transfer.stores
+    fields = _places(service, caller, image)
+    if stores.several:
+        held = stores.holders(stores.ordered(locations.known_locations(caller, image)))
+        if held:
+            fields["stores"] = ",".join(held)
+    return fields
+
+
+def _places(service: Service, caller: Caller, image: Image) -> dict[str, Any]:
     options = service.options
     if not (options.show_multiple_locations or options.show_image_direct_url):
         return {}
     seen = locations.seen_locations(service.catalog, caller, image)
     if seen is None:
         return {}
+    ordered = service.transfer.stores.ordered(seen)
     fields: dict[str, Any] = {}
     if options.show_multiple_locations:
-        fields["locations"] = [_document(location) for location in seen]
-    if options.show_image_direct_url and seen:
-        fields["direct_url"] = seen[0].url
+        fields["locations"] = [_document(location) for location in ordered]
+    if options.show_image_direct_url and ordered:
+        fields["direct_url"] = ordered[0].url
     return fields
 
 
@@ -129,5 +142,5 @@ async def add_location(service: Service, call: Call, request: Request) -> Respon
 def list_locations(service: Service, call: Call) -> Response:
     """GET /v2/images/{image_id}/locations"""
     found = locations.fetch(service.catalog, call.caller, call.path["image_id"])
-    body = orjson.dumps([_document(location) for location in found])
+    body = orjson.dumps([_document(location) for location in service.transfer.stores.ordered(found)])
     return Response(body, media_type="application/json")

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from glimpse.api.operations import Body, Operation, text_parameter
-from glimpse.api.v2 import info, tasks
+from glimpse.api.v2 import info, stores, tasks
 from glimpse.domain.tasks import TaskStatus, TaskType
 
 _S = HTTPStatus
@@ -102,12 +102,12 @@ IMPORT = (
 
 INFO = (
     Operation("GET", "/v2/info/import", "List the import methods", info.show_import_methods),
-    Operation("GET", "/v2/info/stores", "List the stores", info.list_stores, errors=(_S.NOT_FOUND,)),
+    Operation("GET", "/v2/info/stores", "List the stores", stores.list_stores, errors=(_S.NOT_FOUND,)),
     Operation(
         "GET",
         "/v2/info/stores/detail",
         "List the stores with their properties",
-        info.list_stores_detail,
+        stores.list_stores_detail,
         errors=(_S.NOT_FOUND,),
     ),
     Operation("GET", "/v2/info/usage", "Show what the project may have, and has", info.show_usage),
@@ -115,9 +115,9 @@ INFO = (
         "DELETE",
         "/v2/stores/{store_id}/{image_id}",
         "Remove an image from a store",
-        info.remove_from_store,
+        data_handler=stores.remove_from_store,
         success=_S.NO_CONTENT,
-        errors=(_S.NOT_FOUND,),
+        errors=(_S.NOT_FOUND, _S.CONFLICT),
     ),
 )
 

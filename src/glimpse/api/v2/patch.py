@@ -103,14 +103,17 @@ def read_offers(step: Step, hashing_algorithm: str) -> list[Offer]:
     return [read_offer(value, hashing_algorithm) for value in step.value]
 
 
-def as_change(catalog: Catalog, caller: Caller, step: Step, offers: Sequence[Offer] = ()) -> Change:
-    """The step, with the locations that it brings, as the catalog understands it.
+def as_change(
+    catalog: Catalog, caller: Caller, step: Step, offers: Sequence[Offer] = (), order: locations.Order = tuple
+) -> Change:
+    """The step, with the locations that it brings, as the catalog understands it; `order` is that of those
+    that the image has.
 
     Raises as `setting` and `removing`.
     """
     if step.name == "locations":
         if step.operation == "remove":
-            return locations.removing(catalog, caller, step.position or "")
+            return locations.removing(catalog, caller, step.position or "", order)
         if step.operation == "add":
             return locations.adding(catalog, caller, *offers)
         return locations.replacing(catalog, caller, offers)

@@ -137,6 +137,7 @@ OPERATIONS = (
         "Download the data of an image, or a range of it",
         data_handler=data.download_data,
         result="data",
+        query=(text_parameter("prefer", "Stores to read from, if the image is there: a,b"),),
         errors=(
             _S.NO_CONTENT,
             _S.PARTIAL_CONTENT,
