@@ -15,7 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from glimpse.access.identity import Identity
 from glimpse.access.policy import OsloPolicy
-from glimpse.catalog.ports import PropertyRules, Quotas, Records
+from glimpse.catalog.ports import PropertyRules, Quotas
+from glimpse.catalog.records import Records
 from glimpse.config.places import FilePlace
 from glimpse.config.settings import Settings, read_config, read_settings
 from glimpse.records import open_records

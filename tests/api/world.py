@@ -23,7 +23,8 @@ from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
 from glimpse.app import options_of, stores_of
 from glimpse.catalog.catalog import Catalog
-from glimpse.catalog.ports import PropertyRules, Quotas, Records
+from glimpse.catalog.ports import PropertyRules, Quotas
+from glimpse.catalog.records import Records
 from glimpse.config.settings import Settings, read_config
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from glimpse.catalog.ports import Policy, PropertyRules, Quotas, Records
+from glimpse.catalog.ports import Policy, PropertyRules, Quotas
+from glimpse.catalog.records import Records
 from glimpse.domain.attributes import Attribute
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, LimitExceeded, NotFound

@@ -11,8 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from glimpse.catalog.metadef_ports import MetadefRecords
-from glimpse.catalog.task_ports import TaskRecords
 from glimpse.domain.caller import Caller
 from glimpse.domain.image import (
     Digests,
@@ -25,7 +23,7 @@ from glimpse.domain.image import (
 )
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import Task
-from glimpse.jobs.ports import Job, JobRecords
+from glimpse.jobs.ports import Job
 
 
 class Operator(StrEnum):
@@ -225,6 +223,7 @@ class IntentKind(StrEnum):
     """What a worker is about to do to a store."""
 
     WRITE = "write"
+    COPY = "copy"
     DISCARD = "discard"
     DELETE = "delete"
 
@@ -235,8 +234,9 @@ class Intent:
 
     A WRITE intent stands while bytes come in: `target` is the key under which they are written. When its
     lease ends without commit, the image goes back to queued, and the intent becomes a DISCARD intent, which
-    stands until what was written is removed. A DELETE intent stands until the bytes at `target` (a location
-    URL) are removed. Lease times are seconds since the epoch.
+    stands until what was written is removed. A COPY intent is the same for bytes that a job writes: the job
+    answers for the image's status. A DELETE intent stands until the bytes at `target` (a location URL) are
+    removed. Lease times are seconds since the epoch.
     """
 
     id: str
@@ -264,9 +264,14 @@ class IntentRecords(Protocol):
     """Write intents and their leases: what makes sure that nothing stays half done."""
 
     def begin_write(
-        self, intent: Intent, quota: int | None, now: datetime, allowance: Allowance | None = None
+        self,
+        intent: Intent,
+        quota: int | None,
+        now: datetime,
+        allowance: Allowance | None = None,
+        status: ImageStatus = ImageStatus.SAVING,
     ) -> None:
-        """Move the image from queued to saving and note the intent, in one transaction.
+        """Move the image from queued to saving (or uploading) and note the intent, in one transaction.
 
         `quota` is the most bytes that `intent.project_id` may store, reservations included (None: no limit);
         `allowance` the most that it may have in bytes and running uploads.
@@ -293,7 +298,8 @@ class IntentRecords(Protocol):
         """
 
     def undo_write(self, intent_id: str, worker: str, now: datetime) -> bool:
-        """Put the image back to queued if it is still in saving; the intent becomes a DISCARD intent.
+        """Put the image back to queued if it is still in saving (or uploading); the intent becomes a DISCARD
+        intent.
 
         False, and nothing is changed, when `worker` no longer holds the write. Then it was published, or
         somebody else took it over: its bytes are not this worker's to remove.
@@ -308,8 +314,11 @@ class IntentRecords(Protocol):
     def claim(self, intent: Intent, worker: str, lease_until: float) -> bool:
         """Take an expired intent over. False if somebody else was quicker, or it was renewed or ended."""
 
+    def writing(self, image_id: str) -> list[Intent]:
+        """The WRITE, COPY and DISCARD intents of an image."""
+
     def finish(self, intent_id: str) -> None:
-        """End a DELETE or DISCARD intent. Does nothing if it is gone."""
+        """End an intent that is no WRITE intent. Does nothing if it is gone."""
 
 
 class LocationImportRecords(Protocol):
@@ -335,19 +344,6 @@ class LocationImportRecords(Protocol):
 
     def fail(self, job: Job, reason: str, expires_at: datetime, now: datetime) -> None:
         """Put an image that is still importing back to queued; the task has failed, the job ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """The whole port, as the composition root hands it out."""
-
-    images: ImageRecords
-    members: MemberRecords
-    intents: IntentRecords
-    metadefs: MetadefRecords
-    tasks: TaskRecords
-    jobs: JobRecords
-    location_imports: LocationImportRecords
 
 
 class Policy(Protocol):

@@ -9,6 +9,12 @@ from typing import Any
 from glimpse.domain.attributes import MAX_TEXT, check_property, check_property_name, check_text
 from glimpse.domain.errors import Invalid
 
+# How imports show on their image: the task that is not done, the stores that are still to get the data, and
+# those that did not (names separated by commas).
+IMPORT_TASK = "os_glance_import_task"
+IMPORTING_TO = "os_glance_importing_to_stores"
+FAILED_IMPORT = "os_glance_failed_import"
+
 # Keywords of JSON schema that bound a value here, and those that only describe it.
 KEYWORDS = frozenset({"type", "enum", "pattern", "minLength", "maxLength"})
 DESCRIPTIONS = frozenset({"description", "title", "default", "examples", "is_base", "readOnly", "$comment"})

@@ -1,8 +1,9 @@
 """The database: the catalog's port `Records` in SQL, on SQLite, PostgreSQL and MariaDB/MySQL."""
 
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.records.database import Database
 from glimpse.records.images import SqlImageRecords
+from glimpse.records.imports import SqlImportRecords
 from glimpse.records.intents import SqlIntentRecords
 from glimpse.records.jobs import SqlJobRecords
 from glimpse.records.location_imports import SqlLocationImportRecords
@@ -21,4 +22,5 @@ def open_records(database: Database) -> Records:
         tasks=SqlTaskRecords(database),
         jobs=SqlJobRecords(database),
         location_imports=SqlLocationImportRecords(database),
+        imports=SqlImportRecords(database),
     )

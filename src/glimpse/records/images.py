@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam
 
-from glimpse.catalog.ports import Allowance, Charge, Intent, IntentKind, PageQuery, Resource, Viewer
+from glimpse.catalog.ports import Allowance, Charge, Intent, PageQuery, Resource, Viewer
 from glimpse.domain.errors import NotFound
-from glimpse.domain.image import Image, ImageChange, Location
+from glimpse.domain.image import Image, ImageChange
 from glimpse.domain.status import ImageStatus
 from glimpse.records import changes
 from glimpse.records.database import Database
 from glimpse.records.filters import viewer_project
 from glimpse.records.pages import Pages
 from glimpse.records.quota import STORED, TOTALS, USAGE_KEY, require_allowed, require_room, stored
+from glimpse.records.removals import removal
 from glimpse.records.rows import image_of, image_of_parts, parts
+from glimpse.records.staging import take_staged
 from glimpse.records.tables import images
 
 _ID = bindparam("id", type_=images.c.id.type)
@@ -77,7 +78,7 @@ class SqlImageRecords:
         before, after = change.locations or ((), ())
         kept = {location.url for location in after}
         wanted = [
-            _removal(image_id, location, worker, lease_until)
+            removal(image_id, location, worker, lease_until)
             for location in before
             if location.url not in kept
         ]
@@ -105,8 +106,8 @@ class SqlImageRecords:
         """See the port."""
 
         def work(connection: Connection) -> list[Intent]:
-            locations = changes.delete(connection, image_id, sources, now)
-            wanted = [_removal(image_id, location, worker, lease_until) for location in locations]
+            locations = changes.delete(connection, image_id, sources, now) + take_staged(connection, image_id)
+            wanted = [removal(image_id, location, worker, lease_until) for location in locations]
             changes.note_intents(connection, wanted)
             return wanted
 
@@ -120,15 +121,3 @@ class SqlImageRecords:
         """See the port."""
         key = {USAGE_KEY: project_id}
         return {resource: stored(self._database.read(total, key)) for resource, total in self._totals.items()}
-
-
-def _removal(image_id: str, location: Location, worker: str, lease_until: float) -> Intent:
-    return Intent(
-        id=str(uuid4()),
-        kind=IntentKind.DELETE,
-        image_id=image_id,
-        store=location.metadata.get("store", ""),
-        target=location.url,
-        worker=worker,
-        lease_until=lease_until,
-    )

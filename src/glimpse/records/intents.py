@@ -1,8 +1,9 @@
 """Write intents and their leases: the port's `IntentRecords` in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Delete, Update, bindparam, delete, select, update
 
@@ -16,6 +17,7 @@ from glimpse.records.tables import intents
 
 _QUEUED = frozenset({ImageStatus.QUEUED})
 _SAVING = frozenset({ImageStatus.SAVING})
+_WRITING = frozenset({ImageStatus.SAVING, ImageStatus.UPLOADING})
 
 # A lease may lose its last digits on the way through a database; renewing adds much more than this.
 _PRECISION = 0.001
@@ -51,22 +53,34 @@ _EXPIRED = (
 )
 
 
+_OF_IMAGE = select(intents).where(
+    intents.c.image_id == bindparam("image"), intents.c.kind != IntentKind.DELETE.value
+)
+
+
 class SqlIntentRecords:
     """Intents in the table `glimpse_intents`. The promises are the port's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._expired = database.prepare(_EXPIRED)
+        self._of_image = database.prepare(_OF_IMAGE)
 
     def begin_write(
-        self, intent: Intent, quota: int | None, now: datetime, allowance: Allowance | None = None
+        self,
+        intent: Intent,
+        quota: int | None,
+        now: datetime,
+        allowance: Allowance | None = None,
+        status: ImageStatus = ImageStatus.SAVING,
     ) -> None:
         """See the port."""
-        # The image itself is saving by then, so it counts.
-        deltas = {Resource.SIZE_TOTAL: intent.reserved_bytes, Resource.COUNT_UPLOADING: 0}
+        size = Resource.SIZE_TOTAL if status is ImageStatus.SAVING else Resource.STAGE_TOTAL
+        # The image itself is in its new status by then, so it counts.
+        deltas = {size: intent.reserved_bytes, Resource.COUNT_UPLOADING: 0}
 
         def work(connection: Connection) -> None:
-            move(connection, intent.image_id, _QUEUED, ImageStatus.SAVING, now)
+            move(connection, intent.image_id, _QUEUED, status, now)
             require_room(connection, intent.project_id, intent.reserved_bytes, quota)
             require_allowed(connection, allowance, deltas)
             note_intents(connection, [intent])
@@ -85,10 +99,7 @@ class SqlIntentRecords:
         """See the port."""
 
         def work(connection: Connection) -> None:
-            held = _end(connection, intent_id, worker, _END_HELD)
-            if held is None:
-                raise Conflict(f"Worker {worker} no longer holds the write {intent_id}.")
-            image_id, project_id = held
+            image_id, project_id = end_write(connection, intent_id, worker)
             _publish(connection, image_id, data, now)
             # The image counts from here on, by its location; the reservation has ended above.
             require_room(connection, project_id, data.size, quota)
@@ -105,7 +116,7 @@ class SqlIntentRecords:
             if held is None:
                 return False
             with suppress(NotFound, Conflict):
-                move(connection, held[0], _SAVING, ImageStatus.QUEUED, now)
+                move(connection, held[0], _WRITING, ImageStatus.QUEUED, now)
             return True
 
         return self._database.write(work)
@@ -118,7 +129,11 @@ class SqlIntentRecords:
     def expired(self, before: float, limit: int) -> list[Intent]:
         """See the port."""
         rows = self._database.read(self._expired, {"before": before, "limit": limit})
-        return [Intent(row[0], IntentKind(row[1]), *row[2:]) for row in rows]
+        return [_intent_of(row) for row in rows]
+
+    def writing(self, image_id: str) -> list[Intent]:
+        """See the port."""
+        return [_intent_of(row) for row in self._database.read(self._of_image, {"image": image_id})]
 
     def claim(self, intent: Intent, worker: str, lease_until: float) -> bool:
         """See the port."""
@@ -137,6 +152,21 @@ class SqlIntentRecords:
 
     def _execute(self, statement: Update | Delete, values: dict[str, object]) -> int:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount)
+
+
+def _intent_of(row: Sequence[Any]) -> Intent:
+    return Intent(row[0], IntentKind(row[1]), *row[2:])
+
+
+def end_write(connection: Connection, intent_id: str, worker: str) -> tuple[str, str | None]:
+    """End a write, in a transaction that somebody else began: of which image it was, and whose.
+
+    :raises Conflict: `worker` does not hold it.
+    """
+    held = _end(connection, intent_id, worker, _END_HELD)
+    if held is None:
+        raise Conflict(f"Worker {worker} no longer holds the write {intent_id}.")
+    return held
 
 
 def _end(

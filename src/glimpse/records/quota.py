@@ -34,6 +34,7 @@ from glimpse.records.tables import (
     intents,
     is_present,
     projects,
+    staged,
 )
 
 LIMIT = "user_storage_quota"
@@ -53,10 +54,16 @@ _written = (
 )
 _reserved = (
     select(func.coalesce(func.sum(intents.c.reserved_bytes), 0))
-    .where(intents.c.project_id == _owner, intents.c.kind == IntentKind.WRITE.value)
+    .where(
+        intents.c.project_id == _owner,
+        intents.c.kind.in_([literal_column(f"'{kind}'") for kind in (IntentKind.WRITE, IntentKind.COPY)]),
+    )
     .scalar_subquery()
 )
-STORED = select(cast(_written + _reserved, BigInteger))
+_waiting = (
+    select(func.coalesce(func.sum(staged.c.size), 0)).where(staged.c.project_id == _owner).scalar_subquery()
+)
+STORED = select(cast(_written + _reserved + _waiting, BigInteger))
 
 _copying = exists().where(
     image_properties.c.image_id == images.c.id,

@@ -1,5 +1,6 @@
 """Tasks: the port's `TaskRecords` in SQL. A task comes as one JSON array, as images do."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -43,7 +44,11 @@ _MOVE = (
     .values(status=bindparam("new"), updated_at=bindparam("now"))
 )
 _SETTLE = _MOVE.values(expires_at=bindparam("expires"))
-_EXPLAIN = update(task_info).where(task_info.c.task_id == bindparam("task")).values(message=bindparam("text"))
+_EXPLAIN = (
+    update(task_info)
+    .where(task_info.c.task_id == bindparam("task"))
+    .values(message=bindparam("text"), result=bindparam("outcome"))
+)
 _NULLABLE = frozenset({"updated_at", "expires_at"})
 _FILTERS = ("status", "type", "owner")
 
@@ -142,11 +147,12 @@ def settle_task(
     message: str,
     expires_at: datetime,
     now: datetime,
+    result: Mapping[str, Any] | None = None,
 ) -> None:
     """End a task that has not ended, in a transaction that somebody else began."""
     values = {"task": task_id, "now": now, "new": status.value, "expires": expires_at}
     if connection.execute(_SETTLE, values).rowcount:
-        connection.execute(_EXPLAIN, {"task": task_id, "text": message})
+        connection.execute(_EXPLAIN, {"task": task_id, "text": message, "outcome": _text(result)})
 
 
 def _tasks(sql: Sql, *names: str) -> Select[Any]:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.records import open_records, tables
 from glimpse.records.database import Database, connect
 from glimpse.records.schema import upgrade

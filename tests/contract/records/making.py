@@ -12,11 +12,11 @@ from glimpse.catalog.ports import (
     IntentKind,
     Operator,
     PageQuery,
-    Records,
     SortKey,
     Viewer,
     WrittenData,
 )
+from glimpse.catalog.records import Records
 from glimpse.domain.image import Digests, Image, Location, Member, MemberStatus, Visibility
 from glimpse.domain.status import ImageStatus
 

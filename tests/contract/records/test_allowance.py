@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from glimpse.catalog.ports import Allowance, Records, Resource
+from glimpse.catalog.ports import Allowance, Resource
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import LimitExceeded
 from glimpse.domain.status import ImageStatus
 from tests.contract.records.making import DATA, NOW, an_image, an_intent, create, run_together

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Unavailable
 from glimpse.records.database import Database
 from tests.contract.records.making import create

@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from glimpse.catalog.ports import Charge, Intent, IntentKind, Records, Viewer
+from glimpse.catalog.ports import Charge, Intent, IntentKind, Viewer
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Conflict, Duplicate, Invalid, LimitExceeded, NotFound
 from glimpse.domain.image import ImageChange, Location, MemberStatus, Visibility
 from glimpse.domain.status import ImageStatus

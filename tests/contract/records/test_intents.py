@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from glimpse.catalog.ports import IntentKind, Records
+from glimpse.catalog.ports import IntentKind
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Conflict, Gone, LimitExceeded, NotFound
 from glimpse.domain.status import ImageStatus
 from tests.contract.records.making import DATA, EVERY_STATUS, LATER, NOW, an_intent, create, write_data

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from glimpse.catalog.ports import Charge, Records
+from glimpse.catalog.ports import Charge
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Conflict, Gone, LimitExceeded, Unavailable
 from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus

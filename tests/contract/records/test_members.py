@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Duplicate, LimitExceeded, NotFound
 from glimpse.domain.image import Member, MemberStatus
 from tests.contract.records.making import EVERY_STATUS, LATER, NOW, create, run_together, share

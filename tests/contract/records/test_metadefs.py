@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, insert, select
 
 from glimpse.catalog.metadef_ports import LoadMode, MetadefRecords, NamespaceQuery, Outcome
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Duplicate, Forbidden, NotFound
 from glimpse.domain.image import Visibility

@@ -1,6 +1,7 @@
 import pytest
 
-from glimpse.catalog.ports import Condition, Operator, Records, SortKey, Viewer
+from glimpse.catalog.ports import Condition, Operator, SortKey, Viewer
+from glimpse.catalog.records import Records
 from glimpse.domain.image import ImageChange, MemberStatus, Visibility
 from glimpse.domain.status import ImageStatus
 from tests.contract.records.making import EVERY_STATUS, LATER, NOW, a_query, create, equal, found, share

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
-from glimpse.catalog.ports import Condition, Operator, PageQuery, Records, SortKey, Viewer
+from glimpse.catalog.ports import Condition, Operator, PageQuery, SortKey, Viewer
+from glimpse.catalog.records import Records
 from glimpse.domain.image import Image, MemberStatus, Visibility
 from glimpse.domain.status import ImageStatus
 from glimpse.records import changes, open_records, selectivity, tables

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from glimpse.catalog.ports import Records, Viewer
+from glimpse.catalog.ports import Viewer
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Conflict, LimitExceeded
 from glimpse.domain.image import ImageChange
 from glimpse.domain.status import ImageStatus

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.domain.errors import Conflict, Unavailable
 from glimpse.records import engines, open_records, tables
 from glimpse.records.database import connect

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from glimpse.catalog.ports import Records
+from glimpse.catalog.records import Records
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.errors import NotFound
 from glimpse.domain.tasks import Task, TaskStatus, TaskType

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from glimpse.domain.errors import LimitExceeded, UnsupportedContent
 from glimpse.transfer.decompression import Decompressor, decompressed
 from glimpse.transfer.pieces import PIECE_BYTES
-from glimpse.transfer.threads import Threads
+from glimpse.transfer.threads import Crew, Threads
 
 MIB = 1024 * 1024
 NOISE = os.urandom(3000)
@@ -270,8 +270,8 @@ def test_many_short_members_are_no_burden() -> None:
 
 @pytest.fixture
 def threads() -> Iterator[Threads]:
-    with ThreadPoolExecutor(2) as records, ThreadPoolExecutor(2) as data:
-        yield Threads(records, data)
+    with ThreadPoolExecutor(2) as data:
+        yield Threads(Crew(2, "records"), data)
 
 
 async def chunks_of(data: bytes, taken: list[int] | None = None) -> AsyncIterator[bytes]:
