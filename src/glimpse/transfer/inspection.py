@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 
 INSPECTABLE = frozenset(ALL_FORMATS)
 
+# Recognisers learn from one part of the data where the next is, and miss it if it comes in the same chunk.
+_BITE = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -59,8 +62,11 @@ class Inspection:
         """Look at the next chunks. Formats that can no longer match are dropped on the way."""
         for chunk in chunks:
             self._size += len(chunk)
-            if self._candidates:
-                self._candidates = [c for c in self._candidates if _still_possible(c, chunk)]
+            for at in range(0, len(chunk), _BITE):
+                if not self._candidates:
+                    break
+                bite = chunk[at : at + _BITE]
+                self._candidates = [c for c in self._candidates if _still_possible(c, bite)]
 
     def findings(self) -> Findings:
         """After the last chunk: what the data is."""

@@ -269,6 +269,13 @@ def test_images_that_qemu_makes(folder: Path, tool: str, declared: str, options:
 
 
 @qemu
+@pytest.mark.parametrize("tool", ["qcow2", "vmdk", "vdi", "vhdx"])
+def test_all_at_once(folder: Path, tool: str) -> None:
+    data = qemu_img(folder, tool)
+    assert judge(data, tool, piece=len(data)) == judge(data, tool, piece=1000) == 3 * MIB
+
+
+@qemu
 def test_a_vhd_that_qemu_makes(folder: Path) -> None:
     size = judge(qemu_img(folder, "vpc"), "vhd")
     assert size is not None
