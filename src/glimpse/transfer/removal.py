@@ -72,7 +72,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
     match intent.kind:
         case IntentKind.DELETE:
             _settle_delete(transfer, intent)
-        case IntentKind.DISCARD:
+        case IntentKind.DISCARD | IntentKind.COPY:
             _settle_discard(transfer, intent, transfer.stores.named(intent.store))
         case IntentKind.WRITE:
             give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
@@ -81,7 +81,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
 
 def object_key(intent: Intent) -> ObjectKey:
     """The name under which a write goes to its store: unique to this attempt."""
-    return ObjectKey(intent.image_id, intent.id)
+    return ObjectKey(intent.target, intent.id)
 
 
 def give_up(transfer: Transfer, intent: Intent, store: Store) -> None:
