@@ -348,6 +348,16 @@ class TestSteps:
         assert alice.data(image["id"]).content == DATA
         assert list(alice.world.settings.scratch_folder.iterdir()) == []
 
+    def test_a_result_of_which_there_is_no_room(self, make_world: MakeWorld, tmp_path: Path) -> None:
+        alice = with_steps(make_world, "image_conversion", "[DEFAULT]\nuser_storage_quota = 2MB\n")
+        disk = tmp_path / "disk.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "8M"], check=True)
+        image = staged(alice, disk.read_bytes(), disk_format="qcow2")
+        assert done(alice, image)["status"] == "queued"
+        assert "user_storage_quota" in task_of(alice, image)["message"]
+        assert (alice.world.files(), alice.world.usage("a")) == ([], 0)
+        assert list(alice.world.settings.scratch_folder.iterdir()) == []
+
     def test_properties_are_injected(self, make_world: MakeWorld) -> None:
         inject = "[inject_metadata_properties]\ninject = a:1, os_glance_x:2\n"
         alice = with_steps(make_world, "inject_image_metadata", inject)
