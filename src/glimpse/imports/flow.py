@@ -147,11 +147,13 @@ async def _copies(
         # What is staged counts already, and goes when the copies are there.
         intents[0] = replace(intents[0], reserved_bytes=0)
     work.copies, work.reserved = len(intents), sum(intent.reserved_bytes for intent in intents)
-    await transfer.threads.record(transfer.catalog.records.imports.reserve, job, intents, work.charge)
+    reserve = transfer.catalog.records.imports.reserve
     ids = {intent.id for intent in intents}
     transfer.live.update(ids)
     algorithm = work.image.os_hash_algo if work.copying else None
     try:
+        # Whoever is told to stop meanwhile must know that they are noted.
+        await to_the_end(transfer.threads.record(reserve, job, intents, work.charge))
         async with copies_into(
             transfer, intents, size, algorithm=algorithm, alone=not job.arguments["must_succeed"]
         ) as copies:

@@ -155,7 +155,8 @@ async def copies_into(
     gathered = Copies(transfer, copies, algorithm or transfer.hashing_algorithm)
     try:
         for copy in copies:
-            await bulk(copy.open, transfer.stores.named(copy.store), size)
+            # A writer that comes into being behind `abort` and `Store.discard` would leave its file for ever.
+            await to_the_end(bulk(copy.open, transfer.stores.named(copy.store), size))
         gathered.require_one()
         yield gathered
     finally:
