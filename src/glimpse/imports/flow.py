@@ -152,7 +152,12 @@ async def _copies(
     algorithm = work.image.os_hash_algo if work.copying else None
     try:
         async with copies_into(
-            transfer, intents, size, algorithm=algorithm, alone=not job.arguments["must_succeed"]
+            transfer,
+            intents,
+            size,
+            algorithm=algorithm,
+            alone=not job.arguments["must_succeed"],
+            least=0 if stays else 1,
         ) as copies:
             yield copies, intents
     finally:
