@@ -34,12 +34,16 @@ from glimpse.config.settings import Settings, check_values, read_config, require
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
 from glimpse.domain.tasks import TaskType
+from glimpse.imports.flow import Imports, import_kind
+from glimpse.imports.request import Method
+from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.lanes import BATCH_BYTES
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
@@ -171,17 +175,48 @@ def make_service(settings: Settings) -> Service:
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
     )
-    kinds = {
-        TaskType.LOCATION_IMPORT.value: location_import(transfer, do_secure_hash=settings.do_secure_hash)
-    }
+    imports = imports_of(settings, transfer)
     return Service(
         catalog,
         transfer,
         _identity(settings, config, policy),
-        Engine(catalog.records.jobs, transfer.worker, kinds, transfer.threads.record),
+        engine_of(settings, imports),
+        imports,
         settings.public_endpoint,
         options=options_of(settings, config),
     )
+
+
+def imports_of(settings: Settings, transfer: Transfer) -> Imports:
+    """How data is imported. :raises Invalid: there is no step of a name that the settings have."""
+    chosen = settings.imports
+    options = StepOptions(
+        transfer.threads,
+        settings.scratch_folder,
+        settings.limits.image_size_cap,
+        chosen.inject,
+        chosen.ignore_user_roles,
+        chosen.output_format,
+        chosen.vmdk_allowed_types,
+    )
+    return Imports(
+        transfer,
+        Outbound(settings.url_rules, Patience(retries=settings.http_retries)),
+        make_steps(chosen.steps, options),
+        tuple(Method(name) for name in chosen.methods),
+        chosen.extra_properties,
+        chosen.max_workers,
+    )
+
+
+def engine_of(settings: Settings, imports: Imports) -> Engine:
+    """What does the jobs of all kinds."""
+    transfer = imports.transfer
+    kinds = {
+        TaskType.LOCATION_IMPORT.value: location_import(transfer, do_secure_hash=settings.do_secure_hash),
+        TaskType.API_IMAGE_IMPORT.value: import_kind(imports),
+    }
+    return Engine(transfer.catalog.records.jobs, transfer.worker, kinds, transfer.threads.record)
 
 
 def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
@@ -222,7 +257,6 @@ def _store(settings: Settings, place: StorePlace) -> Store:
         return FilesystemStore(place.id, place.folder, thin=place.thin, file_mode=place.file_mode)
     # Imported only when used, as all clients of stores.
     from glimpse.stores.http import HttpStore
-    from glimpse.stores.outbound import Outbound, Patience
 
     patience = Patience(retries=settings.http_retries)
     outbound = Outbound(settings.url_rules, patience, ca_file=place.ca_file, insecure=place.insecure)

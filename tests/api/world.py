@@ -21,7 +21,7 @@ from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
-from glimpse.app import options_of, stores_of
+from glimpse.app import engine_of, imports_of, options_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
@@ -29,10 +29,8 @@ from glimpse.config.settings import Settings, read_config
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Unauthenticated
-from glimpse.jobs.engine import Engine
 from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
-from glimpse.transfer.location_import import location_import
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer
 
@@ -168,13 +166,13 @@ class World:
             hashing_algorithm=self.settings.hashing_algorithm,
             require_format_match=self.settings.require_format_match,
         )
-        kinds = {"location_import": location_import(transfer, do_secure_hash=self.settings.do_secure_hash)}
-        jobs = Engine(records.jobs, transfer.worker, kinds, transfer.threads.record)
+        imports = imports_of(self.settings, transfer)
         return Service(
             catalog,
             transfer,
             identity,
-            jobs,
+            engine_of(self.settings, imports),
+            imports,
             self.settings.public_endpoint,
             options=options_of(self.settings, read_config(self.settings.source)),
         )

@@ -23,7 +23,7 @@ from keystoneauth1.exceptions import ClientException
 from keystonemiddleware.auth_token import AuthProtocol, list_opts
 from oslo_config import cfg
 
-from glimpse.domain.caller import Caller
+from glimpse.domain.caller import Caller, Endpoint
 from glimpse.domain.errors import Unauthenticated, Unavailable
 
 # A revoked token is accepted at most this much longer than the middleware's cache accepts it.
@@ -101,9 +101,9 @@ class KeystoneIdentity:
     async def _learn(self, key: bytes, question: "_Question") -> Caller:
         loop = asyncio.get_running_loop()
         environ = await loop.run_in_executor(self._threads, self._ask, question)
-        caller = _caller(environ, question.token)
-        caller = replace(caller, is_admin=self._is_admin(caller))
         token: Mapping[str, Any] = environ["keystone.token_info"]["token"]
+        caller = _caller(environ, question.token)
+        caller = replace(caller, is_admin=self._is_admin(caller), image_endpoints=_image_endpoints(token))
         if not _has_access_rules(token):
             until = time.monotonic() + min(REMEMBER_SECONDS, _seconds_left(token))
             self._known[key] = _Known(caller, until)
@@ -174,6 +174,16 @@ def _caller(environ: Mapping[str, Any], token: str) -> Caller:
 
 def _names(text: str | None) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in (text or "").split(",") if name.strip())
+
+
+def _image_endpoints(token: Mapping[str, Any]) -> tuple[Endpoint, ...]:
+    """What the catalogue in a token says of image services."""
+    return tuple(
+        Endpoint(str(found.get("region")), str(found.get("interface")), str(found.get("url")))
+        for service in token.get("catalog") or ()
+        if service.get("type") == "image"
+        for found in service.get("endpoints") or ()
+    )
 
 
 def _has_access_rules(token: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from glimpse.access.identity import Identity
 from glimpse.api.edge import NO_SCRIPTS, Cors
 from glimpse.catalog.catalog import Catalog
 from glimpse.domain.caller import Caller
+from glimpse.imports.flow import Imports
 from glimpse.jobs.engine import Engine
 from glimpse.transfer.transfer import Transfer
 
@@ -33,8 +34,8 @@ class Service:
     transfer: Transfer
     identity: Identity
     jobs: Engine
+    imports: Imports
     public_endpoint: str | None = None
-    import_methods: tuple[str, ...] = ()
     options: Options = Options()
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require, require_writer
+from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import Allowance, Intent, IntentKind, WrittenData
 from glimpse.catalog.quotas import Ceiling, allowance, ceiling, storage_quota
 from glimpse.domain.caller import Caller
@@ -39,20 +40,57 @@ def begin_upload(
             raise Invalid(name, "must be set before data is uploaded")
     if image.status is not ImageStatus.QUEUED:
         raise Conflict(f"Image {image_id} is {image.status}; data can only be uploaded while it is queued.")
+    return _begin(catalog, worker, caller, image, store, image_id, size, ImageStatus.SAVING)
+
+
+def begin_stage(
+    catalog: Catalog,
+    worker: Worker,
+    caller: Caller,
+    image_id: str,
+    store: str,
+    size: int | None,
+    *,
+    apart: bool,
+) -> Write:
+    """Take the image from queued to uploading for `size` bytes (None: unknown) into `store`.
+
+    `apart` keeps the name free under which the store has the data of the image.
+
+    :raises NotFound, Forbidden, Conflict, LimitExceeded: as `begin_upload`.
+    """
+    image = find_image(catalog, caller, image_id, "modify_image")
+    require_writer(caller)
+    if image.status is not ImageStatus.QUEUED:
+        raise Conflict(f"Image {image_id} is {image.status}; data can only be staged while it is queued.")
+    target = f"{image_id}.staged" if apart else image_id
+    return _begin(catalog, worker, caller, image, store, target, size, ImageStatus.UPLOADING)
+
+
+def _begin(
+    catalog: Catalog,
+    worker: Worker,
+    caller: Caller,
+    image: Image,
+    store: str,
+    target: str,
+    size: int | None,
+    status: ImageStatus,
+) -> Write:
     allowed = allowance(catalog, caller)
     most = ceiling(catalog, caller, allowed, size)
     intent = Intent(
         id=str(uuid4()),
         kind=IntentKind.WRITE,
-        image_id=image_id,
+        image_id=image.id,
         store=store,
-        target=image_id,
+        target=target,
         worker=worker.id,
         lease_until=worker.lease_until(),
         project_id=caller.project_id,
         reserved_bytes=size or 0,
     )
-    catalog.records.intents.begin_write(intent, storage_quota(catalog), catalog.clock(), allowed)
+    catalog.records.intents.begin_write(intent, storage_quota(catalog), catalog.clock(), allowed, status)
     return Write(image, intent, most, allowed)
 
 
@@ -60,6 +98,13 @@ def commit_write(catalog: Catalog, write: Write, data: WrittenData) -> None:
     """Publish what was written. Raises as `IntentRecords.commit_write`."""
     catalog.records.intents.commit_write(
         write.intent.id, write.intent.worker, data, storage_quota(catalog), catalog.clock(), write.allowance
+    )
+
+
+def commit_stage(catalog: Catalog, write: Write, staged: Staged) -> None:
+    """Note what was staged. Raises as `IntentRecords.commit_write`."""
+    catalog.records.imports.commit_stage(
+        write.intent.id, write.intent.worker, staged, storage_quota(catalog), catalog.clock(), write.allowance
     )
 
 

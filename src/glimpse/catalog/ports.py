@@ -305,6 +305,12 @@ class IntentRecords(Protocol):
         somebody else took it over: its bytes are not this worker's to remove.
         """
 
+    def abandon(self, intent_id: str, worker: str) -> bool:
+        """A COPY intent becomes a DISCARD intent.
+
+        False, and nothing is changed, when `worker` no longer holds it, as with `undo_write`.
+        """
+
     def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
         """Prolong those of the leases that `worker` still holds."""
 

@@ -7,7 +7,7 @@ A file that worked there works here. What it asks for in vain is told at the sta
 from collections.abc import Mapping
 
 _NO_CACHE = "there is no image cache"
-_NO_IMPORT = "images are not imported yet"
+_ENGINE = "imports are durable jobs, which need no task engine"
 _NO_SCRUBBER = "images are deleted at once, and what a crash leaves is removed by any worker"
 _NO_NOTICES = "no notifications are sent"
 _NO_KEYS = "image signatures and keys are not handled yet"
@@ -35,7 +35,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         **_each("no remote debugger is offered", "pydev_worker_debug_host pydev_worker_debug_port"),
         **_each("it has no effect in Glance either", "digest_algorithm"),
-        **_each(_NO_IMPORT, "enabled_import_methods"),
         **_each(
             "workers share the database and need no addresses of each other", "worker_self_reference_url"
         ),
@@ -93,21 +92,19 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "max_request_body_size": "documents of 8 MiB are taken; the size of images has options of its own",
         "secure_proxy_ssl_header": "X-Forwarded-Proto and Forwarded are read",
     },
-    "image_format": _each(
-        "the inspection of uploads has fixed rules", "vmdk_allowed_types gpt_safety_checks_nonfatal"
-    ),
-    "task": _each(_NO_IMPORT, "task_executor eventlet_executor_pool_size"),
-    "taskflow_executor": _each(_NO_IMPORT, "engine_mode max_workers conversion_format"),
+    "image_format": _each("the inspection of uploads has fixed rules", "gpt_safety_checks_nonfatal"),
+    "task": _each(_ENGINE, "task_executor eventlet_executor_pool_size"),
+    "taskflow_executor": {
+        "engine_mode": _ENGINE,
+        "conversion_format": "tasks of the type import convert by [image_conversion] output_format",
+    },
+    "image_import_opts": {"max_parallel_stores": "all stores get the data at once, while it is read once"},
     "wsgi": _each(_SERVER, "task_pool_threads python_interpreter"),
 }
 
 # Groups of which nothing is used.
 IGNORED_GROUPS: Mapping[str, str] = {
-    "image_import_opts": _NO_IMPORT,
-    "glance_download_properties": _NO_IMPORT,
-    "inject_metadata_properties": _NO_IMPORT,
-    "image_conversion": _NO_IMPORT,
-    "os_glance_staging_store": _NO_IMPORT,
+    "os_glance_staging_store": "data is staged where it will live",
     "oslo_messaging_notifications": _NO_NOTICES,
     "oslo_messaging_rabbit": _NO_NOTICES,
     "oslo_messaging_kafka": _NO_NOTICES,

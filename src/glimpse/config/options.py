@@ -3,7 +3,7 @@
 Each one is documented in `docs/reference/configuration.md`; a test holds that.
 """
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 
@@ -64,6 +64,14 @@ DEFAULT = (
         "metadata_source_path",
         default="/etc/glance/metadefs/",
         help="Folder of the metadata definitions that `glance-manage db load_metadefs` reads.",
+    ),
+    cfg.ListOpt(
+        "enabled_import_methods",
+        item_type=types.String(choices=["glance-direct", "web-download", "copy-image", "glance-download"]),
+        default=["glance-direct", "web-download", "copy-image"],
+        bounds=True,
+        help="Ways by which data may be imported: `glance-direct`, `web-download`, `copy-image`, "
+        "`glance-download`; in brackets.",
     ),
     cfg.DictOpt(
         "enabled_backends",
@@ -212,10 +220,49 @@ IMAGE_FORMAT = (
         deprecated_group="DEFAULT",
         help="Values allowed for container_format.",
     ),
+    cfg.ListOpt(
+        "vmdk_allowed_types",
+        default=["streamOptimized", "monolithicSparse"],
+        help="Kinds of VMDK that `image_conversion` takes; empty: none.",
+    ),
     cfg.BoolOpt(
         "require_image_format_match", default=True, help="Refuse data that is not of the image's disk_format."
     ),
 )
+
+IMPORT = (
+    cfg.ListOpt(
+        "image_import_plugins",
+        default=[],
+        bounds=True,
+        help="Steps that imported data goes through, in this order; in brackets: `image_decompression`, "
+        "`image_conversion`, `inject_image_metadata`, `no_op`.",
+    ),
+)
+
+INJECT = (
+    cfg.ListOpt("ignore_user_roles", default=["admin"], help="Roles whose imports get no properties."),
+    cfg.DictOpt("inject", default={}, help="Properties that `inject_image_metadata` gives an image."),
+)
+
+CONVERSION = (
+    cfg.StrOpt(
+        "output_format",
+        default="raw",
+        choices=["raw", "qcow2", "vmdk"],
+        help="What `image_conversion` makes of data in another format.",
+    ),
+)
+
+GLANCE_DOWNLOAD = (
+    cfg.ListOpt(
+        "extra_properties",
+        default=["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"],
+        help="How the names of properties begin that `glance-download` copies.",
+    ),
+)
+
+TASKFLOW = (cfg.IntOpt("max_workers", default=10, min=1, help="Imports that a process works on at once."),)
 
 GLIMPSE = (
     cfg.StrOpt("state_dir", help="Folder of everything that the service keeps by default."),
@@ -262,6 +309,11 @@ GROUPS = {
     "cors": CORS,
     "image_format": IMAGE_FORMAT,
     "task": TASK,
+    "taskflow_executor": TASKFLOW,
+    "image_import_opts": IMPORT,
+    "inject_metadata_properties": INJECT,
+    "image_conversion": CONVERSION,
+    "glance_download_properties": GLANCE_DOWNLOAD,
     "glimpse": GLIMPSE,
 }
 

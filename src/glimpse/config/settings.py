@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,20 @@ _LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|::1|localhost)\Z")
 
 # Where Glance's packages keep images.
 _GLANCE_STATE = Path("/var/lib/glance")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """How data is imported, by the names of the options."""
+
+    methods: tuple[str, ...]
+    steps: tuple[str, ...]
+    inject: Mapping[str, str]
+    ignore_user_roles: frozenset[str]
+    output_format: str
+    vmdk_allowed_types: frozenset[str]
+    extra_properties: tuple[str, ...]
+    max_workers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class Settings:
     show_image_direct_url: bool
     show_multiple_locations: bool
     do_secure_hash: bool
+    imports: ImportSettings
     http_retries: int
 
     @property
@@ -237,7 +252,22 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         show_image_direct_url=config.show_image_direct_url,
         show_multiple_locations=config.show_multiple_locations,
         do_secure_hash=config.do_secure_hash,
+        imports=_imports(config),
         http_retries=max(config.http_retries, 0),
+    )
+
+
+def _imports(config: cfg.ConfigOpts) -> ImportSettings:
+    injection = config.inject_metadata_properties
+    return ImportSettings(
+        methods=tuple(config.enabled_import_methods),
+        steps=tuple(config.image_import_opts.image_import_plugins),
+        inject=dict(injection.inject),
+        ignore_user_roles=frozenset(role.lower() for role in injection.ignore_user_roles),
+        output_format=config.image_conversion.output_format,
+        vmdk_allowed_types=frozenset(config.image_format.vmdk_allowed_types),
+        extra_properties=tuple(config.glance_download_properties.extra_properties),
+        max_workers=config.taskflow_executor.max_workers,
     )
 
 

@@ -4,12 +4,22 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An image service that a caller's catalogue of services names: where it is, and for whom."""
+
+    region: str
+    interface: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated (or anonymous) caller of the service; roles are in lower case.
 
     `service_roles` are those of the service that passes the request on for its user. A caller whose token is
     for the system or for a domain has `system_scope` or `domain_id` and no project. `token` is what the
-    caller showed, for calls to other services in their name; two callers are equal without it.
+    caller showed, for calls to other services in their name, of which `image_endpoints` are those for images;
+    two callers are equal without them.
     """
 
     user_id: str | None = None
@@ -23,3 +33,4 @@ class Caller:
     # What policy rules may look at beyond the fields above, by oslo.policy's names.
     credentials: tuple[tuple[str, str], ...] = ()
     token: str | None = field(default=None, repr=False, compare=False)
+    image_endpoints: tuple[Endpoint, ...] = field(default=(), repr=False, compare=False)

@@ -14,7 +14,7 @@ from glimpse.domain.properties import IMPORT_TASK
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import FINISHED, Task, TaskStatus
 from glimpse.jobs.ports import Job
-from glimpse.records.changes import change, move, note_intents, update_image
+from glimpse.records.changes import change, note_intents, update_image
 from glimpse.records.database import Database
 from glimpse.records.intents import end_write
 from glimpse.records.jobs import end_job, hold_job, note_job
@@ -158,7 +158,8 @@ class SqlImportRecords:
                 return []
             removals: list[Intent] = []
             with suppress(NotFound, Conflict):
-                move(connection, job.subject, _IMPORTING, ImageStatus.QUEUED, now)
+                queued = {"status": ImageStatus.QUEUED, "size": None, "virtual_size": None, "updated_at": now}
+                update_image(connection, job.subject, _IMPORTING, queued)
                 removals = _removals(connection, job, take_staged(connection, job.subject))
             with suppress(NotFound, Conflict):
                 change(connection, job.subject, change_, _SETTLED, now)

@@ -30,6 +30,15 @@ _held = (
 _HELD = select(intents.c.image_id, intents.c.project_id).where(*_held)
 _END_HELD = delete(intents).where(*_held)
 _LEAVE_HELD = update(intents).where(*_held).values(kind=IntentKind.DISCARD.value)
+_ABANDON = (
+    update(intents)
+    .where(
+        intents.c.id == bindparam("intent"),
+        intents.c.worker == bindparam("holder"),
+        intents.c.kind == IntentKind.COPY.value,
+    )
+    .values(kind=IntentKind.DISCARD.value)
+)
 _FINISH = delete(intents).where(intents.c.id == bindparam("intent"), intents.c.kind != IntentKind.WRITE.value)
 _RENEW = (
     update(intents)
@@ -120,6 +129,10 @@ class SqlIntentRecords:
             return True
 
         return self._database.write(work)
+
+    def abandon(self, intent_id: str, worker: str) -> bool:
+        """See the port."""
+        return self._execute(_ABANDON, {"intent": intent_id, "holder": worker}) == 1
 
     def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
         """See the port."""

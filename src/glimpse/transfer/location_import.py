@@ -17,12 +17,12 @@ from glimpse.domain.status import ImageStatus
 from glimpse.jobs.engine import Kind
 from glimpse.jobs.ports import Job, Progress
 from glimpse.stores.base import LocalFile, StoreObjectMissing
+from glimpse.transfer.copies import updating
 from glimpse.transfer.download import file_chunks, stream
 from glimpse.transfer.inspection import Inspection
 from glimpse.transfer.lanes import Lane, pump
 from glimpse.transfer.locations import check_location
 from glimpse.transfer.transfer import Transfer
-from glimpse.transfer.upload import updating
 
 
 @dataclass(frozen=True, slots=True)

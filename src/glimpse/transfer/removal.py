@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 
 from glimpse.catalog.data import undo_write
 from glimpse.catalog.ports import Intent, IntentKind
-from glimpse.domain.errors import GlimpseError
+from glimpse.domain.errors import GlimpseError, Unavailable
 from glimpse.domain.image import Location
 from glimpse.stores.base import ObjectKey, Store, StoreObjectMissing
 from glimpse.transfer.transfer import Transfer
@@ -16,6 +16,9 @@ LOG = logging.getLogger(__name__)
 
 # How many leases one sweep settles before it looks for new ones.
 SWEEP = 100
+
+# How often within a lease it is looked whether writes have been settled.
+_SETTLE_TRIES = 20
 
 
 async def remove(transfer: Transfer, intents: Sequence[Intent]) -> None:
@@ -72,7 +75,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
     match intent.kind:
         case IntentKind.DELETE:
             _settle_delete(transfer, intent)
-        case IntentKind.DISCARD:
+        case IntentKind.DISCARD | IntentKind.COPY:
             _settle_discard(transfer, intent, transfer.stores.named(intent.store))
         case IntentKind.WRITE:
             give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
@@ -81,7 +84,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
 
 def object_key(intent: Intent) -> ObjectKey:
     """The name under which a write goes to its store: unique to this attempt."""
-    return ObjectKey(intent.image_id, intent.id)
+    return ObjectKey(intent.target, intent.id)
 
 
 def give_up(transfer: Transfer, intent: Intent, store: Store) -> None:
@@ -95,6 +98,40 @@ def give_up(transfer: Transfer, intent: Intent, store: Store) -> None:
             _settle_discard(transfer, intent, store)
     except GlimpseError as error:
         LOG.warning("the upload of image %s is not undone yet: %s", intent.image_id, error)
+
+
+async def drop_copies(transfer: Transfer, copies: Sequence[Intent]) -> None:
+    """Remove what was written for COPY intents of this worker that still stand. Never raises."""
+    for copy in copies:
+        try:
+            await transfer.threads.bulk(_drop_copy, transfer, copy)
+        except GlimpseError as error:
+            LOG.warning("a copy of image %s is not removed yet: %s", copy.image_id, error)
+
+
+def _drop_copy(transfer: Transfer, copy: Intent) -> None:
+    # As with `give_up`: whoever cannot take the intent back must leave the bytes alone.
+    if transfer.catalog.records.intents.abandon(copy.id, copy.worker):
+        _settle_discard(transfer, copy, transfer.stores.named(copy.store))
+
+
+async def settle_writes(transfer: Transfer, image_id: str, stores: Collection[str]) -> None:
+    """Remove what is left in stores of writes for an image by workers that died; the living are waited for.
+
+    :raises Unavailable: a worker that lives still writes, or a store does not let go of what is left.
+    """
+    intents, worker = transfer.catalog.records.intents, transfer.worker
+    # Leases are renewed side by side with those of jobs: the last of them ends a little later.
+    for _ in range(_SETTLE_TRIES):
+        writing = await transfer.threads.record(intents.writing, image_id)
+        left = [intent for intent in writing if intent.store in stores]
+        if not left:
+            return
+        for intent in left:
+            if intent.lease_until < worker.clock():
+                await transfer.threads.bulk(_take_over, transfer, intent)
+        await asyncio.sleep(worker.lease / _SETTLE_TRIES)
+    raise Unavailable("store", "an earlier write of the image's data is not settled yet")
 
 
 def _settle_discard(transfer: Transfer, intent: Intent, store: Store) -> None:

@@ -1,17 +1,16 @@
 """Bytes in: source → meter → inspection, digests and store side by side → commit."""
 
-import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from glimpse.catalog.data import Write, begin_upload, commit_write
+from glimpse.catalog.data import Write, begin_stage, begin_upload, commit_stage, commit_write
+from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import WrittenData
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import LimitExceeded, SizeMismatch
-from glimpse.domain.image import Digests, Location
-from glimpse.stores.base import Store, Writer
-from glimpse.transfer.inspection import Inspection
-from glimpse.transfer.lanes import Lane, Work, pump
-from glimpse.transfer.removal import give_up, object_key
+from glimpse.transfer.copies import Copies, copies_into
+from glimpse.transfer.inspection import judge
+from glimpse.transfer.removal import give_up
 from glimpse.transfer.threads import to_the_end
 from glimpse.transfer.transfer import Transfer
 
@@ -41,11 +40,20 @@ async def upload(
     write = await transfer.threads.record(
         begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
     )
+    async with _writing(transfer, write, size) as copies:
+        data = await _receive(transfer, write, copies, source, size)
+        await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
+
+
+@asynccontextmanager
+async def _writing(transfer: Transfer, write: Write, size: int | None) -> AsyncIterator[Copies]:
+    """The way into the store of a write that has begun. Left by an error, the write is undone."""
     transfer.live.add(write.intent.id)
     try:
-        data = await _receive(transfer, write, store, source, size)
-        await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
+        async with copies_into(transfer, [write.intent], size) as copies:
+            yield copies
     except BaseException:
+        store = transfer.stores.named(write.intent.store)
         await to_the_end(transfer.threads.bulk(give_up, transfer, write.intent, store))
         raise
     finally:
@@ -53,53 +61,62 @@ async def upload(
 
 
 async def _receive(
-    transfer: Transfer, write: Write, store: Store, source: AsyncIterator[bytes], size: int | None
+    transfer: Transfer, write: Write, copies: Copies, source: AsyncIterator[bytes], size: int | None
 ) -> WrittenData:
-    writer = await transfer.threads.bulk(store.open_writer, object_key(write.intent), size)
-    try:
-        md5 = hashlib.md5(usedforsecurity=False)
-        digest = hashlib.new(transfer.hashing_algorithm, usedforsecurity=False)
-        inspection = Inspection() if write.image.container_format == "bare" else None
-        lanes = [
-            Lane(transfer.threads.data, work)
-            for work in (updating(md5), updating(digest), _storing(writer, inspection))
-        ]
-        total = await pump(source, lanes, _meter(write, size))
-        if size is not None and total != size:
-            raise SizeMismatch(size, total)
-        virtual_size = (
-            inspection.verdict(write.image.disk_format or "raw", require_match=transfer.require_format_match)
-            if inspection and total
-            else None
+    image = write.image
+    received = await copies.receive(source, meter(write, size), inspect=image.container_format == "bare")
+    check_size(size, received.size)
+    virtual_size = None
+    if received.findings is not None and received.size:
+        declared = image.disk_format or "raw"
+        virtual_size = judge(received.findings, declared, require_match=transfer.require_format_match)
+    [location] = await copies.commit()
+    return WrittenData(location, received.size, virtual_size, received.digests)
+
+
+async def stage(
+    transfer: Transfer,
+    caller: Caller,
+    image_id: str,
+    source: AsyncIterator[bytes],
+    *,
+    size: int | None = None,
+    apart: bool = False,
+) -> None:
+    """Keep the bytes of `source` for the import that will make them the data of a queued image.
+
+    They go to where new images go, `apart` if the import will make other data from them. What they are is
+    found out now and judged by the import. Whatever is raised, the image is queued again (unless it was
+    deleted meanwhile) and no bytes stay.
+
+    :raises SizeMismatch, LimitExceeded, Gone: as `upload`.
+
+    and what `begin_stage`, the store and the source raise.
+    """
+    store = transfer.stores.taking(transfer.stores.default)
+    write = await transfer.threads.record(
+        begin_stage, transfer.catalog, transfer.worker, caller, image_id, store.id, size, apart=apart
+    )
+    async with _writing(transfer, write, size) as copies:
+        received = await copies.receive(source, meter(write, size), inspect=True)
+        check_size(size, received.size)
+        [location] = await copies.commit()
+        findings = received.findings.to_document() if received.findings else None
+        staged = Staged(
+            image_id, store.id, location.url, received.size, received.digests, findings, caller.project_id
         )
-        url = await to_the_end(transfer.threads.bulk(writer.commit))
-    except BaseException:
-        await to_the_end(transfer.threads.bulk(writer.abort))
-        raise
-    digests = Digests(md5.hexdigest(), transfer.hashing_algorithm, digest.hexdigest())
-    return WrittenData(Location(url, {"store": store.id}), total, virtual_size, digests)
+        await to_the_end(transfer.threads.record(commit_stage, transfer.catalog, write, staged))
 
 
-def updating(digest: "hashlib._Hash") -> Work:
-    """What a lane does for a digest."""
-
-    def work(chunks: Sequence[bytes]) -> None:
-        for chunk in chunks:
-            digest.update(chunk)
-
-    return work
+def check_size(announced: int | None, received: int) -> None:
+    """:raises SizeMismatch: so many bytes were announced (None: any number), and others came."""
+    if announced is not None and received != announced:
+        raise SizeMismatch(announced, received)
 
 
-def _storing(writer: Writer, inspection: Inspection | None) -> Work:
-    def work(chunks: Sequence[bytes]) -> None:
-        if inspection is not None:
-            inspection.watch(chunks)
-        writer.write(chunks)
+def meter(write: Write, size: int | None) -> Callable[[int], None]:
+    """What refuses the bytes of a write that are too many."""
 
-    return work
-
-
-def _meter(write: Write, size: int | None) -> Callable[[int], None]:
     def check(total: int) -> None:
         if size is not None and total > size:
             raise SizeMismatch(size, total)

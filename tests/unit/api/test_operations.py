@@ -23,7 +23,7 @@ class _Transfer:
 
 
 def _service() -> Service:
-    return Service(cast(Any, None), cast(Any, _Transfer()), NoIdentity(), cast(Any, None))
+    return Service(cast(Any, None), cast(Any, _Transfer()), NoIdentity(), cast(Any, None), cast(Any, None))
 
 
 def _echo(service: Service, call: Call) -> Response:

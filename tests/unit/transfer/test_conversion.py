@@ -19,7 +19,7 @@ from glimpse.domain.errors import LimitExceeded, Unavailable, UnsupportedContent
 from glimpse.transfer.confined import Ended, Limits, run_confined
 from glimpse.transfer.conversion import GIB, MIB, READABLE, Converted, convert
 from glimpse.transfer.inspection import Findings
-from glimpse.transfer.threads import Threads
+from glimpse.transfer.threads import Crew, Threads
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
 
@@ -29,8 +29,8 @@ ROOMY = Limits(memory=GIB, cpu=None, file=MIB, wall=None)
 
 @pytest.fixture
 def threads() -> Iterator[Threads]:
-    with ThreadPoolExecutor(2) as records, ThreadPoolExecutor(2) as data:
-        yield Threads(records, data)
+    with ThreadPoolExecutor(2) as data:
+        yield Threads(Crew(2, "records"), data)
 
 
 @pytest.fixture

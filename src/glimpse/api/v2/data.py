@@ -22,9 +22,7 @@ DATA_TYPE = "application/octet-stream"
 
 async def upload_data(service: Service, call: Call, request: Request) -> Response:
     """PUT /v2/images/{image_id}/file"""
-    media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != DATA_TYPE:
-        raise UnsupportedContent(f"The Content-Type of image data must be {DATA_TYPE}.")
+    require_data_type(call)
     await upload(
         service.transfer,
         call.caller,
@@ -34,6 +32,13 @@ async def upload_data(service: Service, call: Call, request: Request) -> Respons
         store_id=call.headers.get("x-image-meta-store") if service.transfer.stores.several else None,
     )
     return no_content()
+
+
+def require_data_type(call: Call) -> None:
+    """:raises UnsupportedContent: the body of the request is not said to be data."""
+    media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != DATA_TYPE:
+        raise UnsupportedContent(f"The Content-Type of image data must be {DATA_TYPE}.")
 
 
 async def download_data(service: Service, call: Call, request: Request) -> Response:

@@ -28,8 +28,8 @@ def create_image(service: Service, call: Call) -> Response:
     fields = location_fields(service, call.caller, image)
     response = json_response(image_document(image, fields), HTTPStatus.CREATED)
     response.headers["Location"] = f"{call.base_url}/v2/images/{image.id}"
-    if service.import_methods:
-        response.headers["OpenStack-image-import-methods"] = ",".join(service.import_methods)
+    if service.imports.methods:
+        response.headers["OpenStack-image-import-methods"] = ",".join(service.imports.methods)
     if service.transfer.stores.several:
         response.headers["OpenStack-image-store-ids"] = ",".join(service.transfer.stores.by_id)
     return response

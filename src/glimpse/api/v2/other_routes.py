@@ -5,8 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 from glimpse.api.operations import Body, Operation, text_parameter
-from glimpse.api.v2 import info, jobs, stores, tasks
+from glimpse.api.v2 import imports, info, jobs, stores, tasks
 from glimpse.domain.tasks import TaskStatus, TaskType
+from glimpse.imports.request import Method
 
 _S = HTTPStatus
 _IMAGE = "/v2/images/{image_id}"
@@ -37,7 +38,20 @@ _IMPORT_BODY = {
     "type": "object",
     "required": ["method"],
     "properties": {
-        "method": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+        "method": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string", "enum": list(Method)},
+                "uri": {"type": "string"},
+                "glance_region": {"type": "string"},
+                "glance_image_id": {"type": "string", "format": "uuid"},
+                "glance_service_interface": {"type": "string"},
+            },
+        },
+        "stores": {"type": "array", "items": {"type": "string"}},
+        "all_stores": {"type": "boolean"},
+        "all_stores_must_succeed": {"type": "boolean"},
     },
 }
 
@@ -109,25 +123,33 @@ IMPORT = (
         "POST",
         f"{_IMAGE}/import",
         "Import data into an image",
-        info.import_image,
+        data_handler=imports.import_image,
         body=Body.JSON,
         request_schema=_IMPORT_BODY,
         success=_S.ACCEPTED,
-        errors=(_S.BAD_REQUEST,),
+        errors=(_S.BAD_REQUEST, _S.FORBIDDEN, _S.NOT_FOUND, _S.CONFLICT, _S.REQUEST_ENTITY_TOO_LARGE),
     ),
     Operation(
         "PUT",
         f"{_IMAGE}/stage",
         "Stage data for an import",
-        data_handler=info.stage_image,
+        data_handler=imports.stage_image,
         body=Body.DATA,
         success=_S.NO_CONTENT,
-        errors=(_S.NOT_FOUND,),
+        errors=(
+            _S.BAD_REQUEST,
+            _S.FORBIDDEN,
+            _S.NOT_FOUND,
+            _S.CONFLICT,
+            _S.GONE,
+            _S.REQUEST_ENTITY_TOO_LARGE,
+            _S.UNSUPPORTED_MEDIA_TYPE,
+        ),
     ),
 )
 
 INFO = (
-    Operation("GET", "/v2/info/import", "List the import methods", info.show_import_methods),
+    Operation("GET", "/v2/info/import", "List the import methods", imports.show_import_methods),
     Operation("GET", "/v2/info/stores", "List the stores", stores.list_stores, errors=(_S.NOT_FOUND,)),
     Operation(
         "GET",

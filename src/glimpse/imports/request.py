@@ -1,0 +1,165 @@
+"""What a client asks of an import, and the verb that begins it (Image API v2, "Image import")."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from glimpse.catalog.catalog import Catalog, find_image, require_writer
+from glimpse.catalog.ports import Resource
+from glimpse.catalog.quotas import allowance, unit
+from glimpse.domain.caller import Caller
+from glimpse.domain.errors import Conflict, Invalid, LimitExceeded
+from glimpse.domain.image import Image, ImageChange
+from glimpse.domain.properties import FAILED_IMPORT, IMPORT_TASK, IMPORTING_TO
+from glimpse.domain.status import ImageStatus
+from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.jobs.ports import Job
+from glimpse.transfer.transfer import Stores
+
+
+class Method(StrEnum):
+    """Where the data comes from."""
+
+    GLANCE_DIRECT = "glance-direct"
+    WEB_DOWNLOAD = "web-download"
+    COPY_IMAGE = "copy-image"
+    GLANCE_DOWNLOAD = "glance-download"
+
+
+# The status that an image must be in.
+_STATUS: Mapping[Method, ImageStatus] = {
+    Method.GLANCE_DIRECT: ImageStatus.UPLOADING,
+    Method.WEB_DOWNLOAD: ImageStatus.QUEUED,
+    Method.COPY_IMAGE: ImageStatus.ACTIVE,
+    Method.GLANCE_DOWNLOAD: ImageStatus.QUEUED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client asks for. `named` are stores, `header` is one from the request's head.
+
+    `source` is what the method needs to know: `url`, and `token` where that is another Glance's. `shown` is
+    the request as tasks show it.
+    """
+
+    method: Method
+    named: tuple[str, ...] = ()
+    header: str | None = None
+    all_stores: bool = False
+    must_succeed: bool = True
+    source: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+
+def begin_import(
+    catalog: Catalog, stores: Stores, caller: Caller, image_id: str, wanted: Wanted, request_id: str
+) -> Job | None:
+    """Begin an import: the job does the rest. None: there is nothing to do, all stores have the image.
+
+    :raises NotFound: no such image for this caller. :raises Forbidden: policy.
+    :raises Conflict: the image is in another status, its formats are not set, another import of it is not
+        done, or a store is not known.
+    :raises Invalid: the choice of stores contradicts itself, or the image is in one already.
+    :raises LimitExceeded: the project stores as much as it may.
+    """
+    copying = wanted.method is Method.COPY_IMAGE
+    image = find_image(catalog, caller, image_id, "copy_image" if copying else "modify_image")
+    require_writer(caller)
+    check_choice(stores, wanted)
+    status = _STATUS[wanted.method]
+    if image.status is not status:
+        raise Conflict(f"Image {image_id} is {image.status}; {wanted.method} takes one that is {status}.")
+    for name in ("container_format", "disk_format"):
+        if getattr(image, name) is None and wanted.method is not Method.GLANCE_DOWNLOAD:
+            raise Conflict(f"The {name} of image {image_id} must be set before the import.")
+    targets = _targets(stores, wanted, image if copying else None)
+    if not targets:
+        return None
+    task = _task(catalog, caller, image, wanted, targets, request_id)
+    arguments = _arguments(catalog, caller, wanted, targets)
+    job = Job(task.id, TaskType.API_IMAGE_IMPORT.value, image_id, arguments)
+    failed = without(image.properties.get(FAILED_IMPORT), targets)
+    change = ImageChange(
+        {} if copying else {"status": ImageStatus.IMPORTING},
+        {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: failed},
+    )
+    catalog.records.imports.begin(task, job, status, change, task.created_at)
+    return job
+
+
+def without(names: str | None, gone: Collection[str]) -> str:
+    """A list of names as properties hold it, separated by commas, without some of them."""
+    return ",".join(name for name in (names or "").split(",") if name and name not in gone)
+
+
+def check_choice(stores: Stores, wanted: Wanted) -> None:
+    """:raises Invalid: the stores are chosen in ways that exclude each other."""
+    if not stores.several and not wanted.must_succeed:
+        raise Invalid("all_stores_must_succeed", "it cannot be false where there is only one store")
+    if wanted.all_stores and (wanted.named or wanted.header):
+        raise Invalid("all_stores", "no other store can be named beside it")
+    if wanted.named and wanted.header:
+        raise Invalid("stores", "it and the header X-Image-Meta-Store exclude each other")
+
+
+def _targets(stores: Stores, wanted: Wanted, copied: Image | None) -> tuple[str, ...]:
+    """Where the data goes; not where an image that is `copied` lies already."""
+    present = stores.holders(copied.locations) if copied else ()
+    if not stores.several:
+        return tuple(name for name in (stores.default,) if name not in present)
+    if wanted.all_stores:
+        return tuple(name for name in stores.writable if name not in present)
+    chosen = tuple(dict.fromkeys(wanted.named or (wanted.header or stores.default,)))
+    for name in chosen:
+        if name not in stores.by_id:
+            raise Conflict(f"No store is called '{name[:60]}'.")
+        if name not in stores.writable:
+            raise Conflict(f"The store '{name}' takes no data.")
+        if name in present:
+            raise Invalid("stores", f"the image is in '{name}' already")
+    return chosen
+
+
+def _task(
+    catalog: Catalog,
+    caller: Caller,
+    image: Image,
+    wanted: Wanted,
+    targets: tuple[str, ...],
+    request_id: str,
+) -> Task:
+    now = catalog.clock()
+    return Task(
+        id=str(uuid4()),
+        type=TaskType.API_IMAGE_IMPORT,
+        status=TaskStatus.PENDING,
+        owner=image.owner or caller.project_id or "",
+        created_at=now,
+        updated_at=now,
+        image_id=image.id,
+        request_id=request_id[:64],
+        user_id=caller.user_id,
+        input={"image_id": image.id, "import_req": dict(wanted.shown), "backend": list(targets)},
+    )
+
+
+def _arguments(catalog: Catalog, caller: Caller, wanted: Wanted, targets: tuple[str, ...]) -> dict[str, Any]:
+    """What the job needs to know. :raises LimitExceeded: the project stores as much as it may."""
+    allowed = allowance(catalog, caller)
+    if allowed is not None:
+        most = allowed.limits.get(Resource.SIZE_TOTAL, 0)
+        stored = catalog.records.images.totals(allowed.project_id)[Resource.SIZE_TOTAL]
+        if 0 <= most * unit(Resource.SIZE_TOTAL) < stored:
+            raise LimitExceeded(Resource.SIZE_TOTAL.value, most, None, "MiB")
+    return {
+        "method": wanted.method.value,
+        "source": dict(wanted.source),
+        "stores": list(targets),
+        "must_succeed": wanted.must_succeed,
+        "roles": sorted(caller.roles),
+        "project_id": caller.project_id,
+        "limits": None if allowed is None else {str(name): most for name, most in allowed.limits.items()},
+    }

@@ -1,0 +1,181 @@
+"""Data on its way into one store or into several: read once, looked at once, written side by side.
+
+The one road by which bytes come in. Who walks it decides between `receive` and `commit` whether the data will
+do; what is left without commit is removed.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from glimpse.catalog.ports import Intent
+from glimpse.domain.errors import GlimpseError
+from glimpse.domain.image import Digests, Location
+from glimpse.stores.base import Store, Writer
+from glimpse.transfer.inspection import Findings, Inspection
+from glimpse.transfer.lanes import Lane, Work, pump
+from glimpse.transfer.removal import object_key
+from glimpse.transfer.threads import to_the_end
+from glimpse.transfer.transfer import Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came: how many bytes, their digests, and what they were found to be, if they were inspected."""
+
+    size: int
+    digests: Digests
+    findings: Findings | None
+
+
+class Copy:
+    """The data on its way into one store.
+
+    A copy that fails `alone` takes nothing more: `failure` says why. Otherwise its failure is raised.
+    """
+
+    def __init__(self, intent: Intent, *, alone: bool) -> None:
+        self.store = intent.store
+        self.failure: GlimpseError | None = None
+        self._key = object_key(intent)
+        self._alone = alone
+        self._writer: Writer | None = None
+
+    def open(self, store: Store, size: int | None) -> None:
+        """Begin."""
+        with self._failing():
+            self._writer = store.open_writer(self._key, size)
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Append chunks."""
+        if self._writer is not None:
+            with self._failing():
+                self._writer.write(chunks)
+
+    def commit(self) -> Location | None:
+        """Make the data durable and readable: where it is, None if the copy failed alone."""
+        location: Location | None = None
+        if self._writer is not None:
+            with self._failing():
+                location = Location(self._writer.commit(), {"store": self.store})
+                self._writer = None
+        return location
+
+    def abort(self) -> None:
+        """Let go of what was not committed."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.abort()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except GlimpseError as error:
+            self.abort()
+            if not self._alone:
+                raise
+            self.failure = error
+
+
+class Copies:
+    """Copies of the same data, one a store; made by `copies_into`."""
+
+    def __init__(self, transfer: Transfer, copies: Sequence[Copy], algorithm: str) -> None:
+        self._transfer = transfer
+        self._copies = copies
+        self._algorithm = algorithm
+
+    @property
+    def failures(self) -> dict[str, GlimpseError]:
+        """The stores that do not get the data, and why."""
+        return {copy.store: copy.failure for copy in self._copies if copy.failure is not None}
+
+    async def receive(
+        self, source: AsyncIterator[bytes], meter: Callable[[int], None], *, inspect: bool
+    ) -> Received:
+        """Write all of `source`. `meter` is told the running total, and raises to refuse it.
+
+        :raises LimitExceeded, Unavailable: from a store, or from the last one that had not failed alone.
+
+        and what the source and the meter raise.
+        """
+        md5 = hashlib.md5(usedforsecurity=False)
+        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        inspection = Inspection() if inspect else None
+        works = [updating(md5), updating(digest), *(self._writing(copy) for copy in self._copies)]
+        if inspection is not None:
+            # Before the first store's work, most of which is waiting for the disk.
+            works[2] = _both(inspection.watch, works[2])
+        total = await pump(source, [Lane(self._transfer.threads.data, work) for work in works], meter)
+        digests = Digests(md5.hexdigest(), self._algorithm, digest.hexdigest())
+        return Received(total, digests, inspection.findings() if inspection is not None else None)
+
+    async def commit(self) -> tuple[Location, ...]:
+        """Make the data durable and readable, store by store: its places, in the order of the stores.
+
+        :raises Conflict, LimitExceeded, Unavailable: from a store, as `receive` does.
+        """
+        places = [await to_the_end(self._transfer.threads.bulk(copy.commit)) for copy in self._copies]
+        self.require_one()
+        return tuple(place for place in places if place is not None)
+
+    def require_one(self) -> None:
+        """:raises GlimpseError: what the first store failed of, if none is left that has not."""
+        failures = list(self.failures.values())
+        if len(failures) == len(self._copies):
+            raise failures[0]
+
+    def _writing(self, copy: Copy) -> Work:
+        def write(chunks: Sequence[bytes]) -> None:
+            copy.write(chunks)
+            self.require_one()
+
+        return write
+
+
+@asynccontextmanager
+async def copies_into(
+    transfer: Transfer,
+    intents: Sequence[Intent],
+    size: int | None,
+    *,
+    algorithm: str | None = None,
+    alone: bool = False,
+) -> AsyncIterator[Copies]:
+    """Begin to write data of `size` bytes (None: unknown) for these intents, one a store.
+
+    With `alone`, a store that fails does not keep the data from the others, as long as one is left. The
+    digest is made by `algorithm` (None: that of the service).
+
+    :raises LimitExceeded, Unavailable, Invalid: a store does not take it.
+    """
+    bulk, copies = transfer.threads.bulk, [Copy(intent, alone=alone) for intent in intents]
+    gathered = Copies(transfer, copies, algorithm or transfer.hashing_algorithm)
+    try:
+        for copy in copies:
+            await bulk(copy.open, transfer.stores.named(copy.store), size)
+        gathered.require_one()
+        yield gathered
+    finally:
+        for copy in copies:
+            await to_the_end(bulk(copy.abort))
+
+
+def updating(digest: "hashlib._Hash") -> Work:
+    """What a lane does for a digest."""
+
+    def work(chunks: Sequence[bytes]) -> None:
+        for chunk in chunks:
+            digest.update(chunk)
+
+    return work
+
+
+def _both(first: Work, second: Work) -> Work:
+    def work(chunks: Sequence[bytes]) -> None:
+        first(chunks)
+        second(chunks)
+
+    return work
