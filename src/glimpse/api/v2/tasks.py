@@ -43,11 +43,11 @@ def list_tasks(service: Service, call: Call) -> Response:
     page = tasks.page(service.catalog, call.caller, query)
     document: dict[str, object] = {
         "tasks": [_summary(task) for task in page.tasks],
-        "first": _page_path(call.query, None),
+        "first": page_path("/v2/tasks", call.query, None),
         "schema": "/v2/schemas/tasks",
     }
     if page.next_marker is not None:
-        document["next"] = _page_path(call.query, page.next_marker)
+        document["next"] = page_path("/v2/tasks", call.query, page.next_marker)
     return json_response(document)
 
 
@@ -81,24 +81,30 @@ def list_image_tasks(service: Service, call: Call) -> Response:
 def read_task_query(query: Query, limits: Limits) -> tuple[TaskQuery, str | None]:
     """The page that a client asks for, and the id of the marker. :raises Invalid: names the parameter."""
     given = dict(query)
-    limit = given.get("limit", str(limits.limit_param_default))
-    if not limit.isascii() or not limit.isdigit():
-        raise Invalid("limit", f"'{limit[:40]}' is not a number of tasks")
     status = _one_of(given, "status", *TaskStatus)
     type_ = _one_of(given, "type", TaskType.IMPORT)
     page = TaskQuery(
-        # More digits than any limit has need not be read.
-        limit=min(int(limit.lstrip("0")[:10] or "0"), limits.api_limit_max),
+        limit=read_limit(given.get("limit"), limits),
         sort_key=_one_of(given, "sort_key", *SORT_KEYS) or "created_at",
         descending=_one_of(given, "sort_dir", "asc", "desc") != "asc",
         status=TaskStatus(status) if status else None,
         type=TaskType(type_) if type_ else None,
         owner=given.get("owner"),
     )
-    return page, _read_marker(given.get("marker"))
+    return page, read_marker(given.get("marker"))
 
 
-def _read_marker(marker: str | None) -> str | None:
+def read_limit(text: str | None, limits: Limits) -> int:
+    """How many entries a page shall hold. :raises Invalid: not a number."""
+    limit = str(limits.limit_param_default) if text is None else text
+    if not limit.isascii() or not limit.isdigit():
+        raise Invalid("limit", f"'{limit[:40]}' is not a number of entries")
+    # More digits than any limit has need not be read.
+    return min(int(limit.lstrip("0")[:10] or "0"), limits.api_limit_max)
+
+
+def read_marker(marker: str | None) -> str | None:
+    """The id after which a page starts. :raises Invalid: it is none."""
     if marker is not None and len(marker) != len("00000000-0000-0000-0000-000000000000"):
         raise Invalid("marker", f"'{marker[:60]}' is not a UUID")
     return marker
@@ -123,11 +129,12 @@ def _read_task(body: object) -> tuple[TaskType, dict[str, Any]]:
     return TaskType(body["type"]), body["input"]
 
 
-def _page_path(query: Query, marker: str | None) -> str:
+def page_path(path: str, query: Query, marker: str | None) -> str:
+    """The link to a page of what is at this path: the query, with this marker instead of the one it has."""
     kept = [(name, value) for name, value in query if name != "marker"]
     if marker is not None:
         kept.append(("marker", marker))
-    return f"/v2/tasks?{urlencode(kept)}" if kept else "/v2/tasks"
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def _summary(task: Task) -> dict[str, object]:
