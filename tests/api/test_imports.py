@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from glimpse.domain.image import ImageChange
+from glimpse.transfer.removal import remove
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, ALICE, BOB, DATA_TYPE, READER, Client, Json, World, change
 from tests.sources import DATA, Source, serving
@@ -163,6 +166,21 @@ class TestDirect:
         image = staged(alice)
         assert alice.delete(f"/v2/images/{image['id']}").status_code == 204
         assert alice.world.files() == []
+
+    def test_whoever_removes_it_late_spares_what_was_staged_since(self, alice: Client) -> None:
+        image, world = staged(alice), alice.world
+        assert begin(alice, image).status_code == 202
+        records = world.service.catalog.records
+        [job] = records.jobs.claim("api_image_import", "sleeper", 1.0, time.time(), 1)
+        now = world.clock()
+        removals = records.imports.fail(job, "because", ImageChange(), now, now)
+        world.loop.run(remove(world.service.transfer, removals))
+        assert world.files() == []
+        assert stage(alice, image).status_code == 204
+        world.loop.run(remove(world.service.transfer, removals))
+        assert done(alice, image)["status"] == "active"
+        world.loop.run(remove(world.service.transfer, removals))
+        assert alice.data(image["id"]).content == DATA
 
     def test_deleting_during_the_import(self, alice: Client) -> None:
         image = staged(alice)
@@ -335,6 +353,16 @@ class TestSteps:
         document = done(alice, image)
         assert (document["status"], document["disk_format"], document["size"]) == ("active", "raw", len(DATA))
         assert alice.data(image["id"]).content == DATA
+        assert list(alice.world.settings.scratch_folder.iterdir()) == []
+
+    def test_a_result_of_which_there_is_no_room(self, make_world: MakeWorld, tmp_path: Path) -> None:
+        alice = with_steps(make_world, "image_conversion", "[DEFAULT]\nuser_storage_quota = 2MB\n")
+        disk = tmp_path / "disk.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "8M"], check=True)
+        image = staged(alice, disk.read_bytes(), disk_format="qcow2")
+        assert done(alice, image)["status"] == "queued"
+        assert "user_storage_quota" in task_of(alice, image)["message"]
+        assert (alice.world.files(), alice.world.usage("a")) == ([], 0)
         assert list(alice.world.settings.scratch_folder.iterdir()) == []
 
     def test_properties_are_injected(self, make_world: MakeWorld) -> None:

@@ -58,6 +58,8 @@ class Exchange:
 class Upload(Exchange):
     """A PUT of an image's data, piece by piece."""
 
+    resource = "file"
+
     def __init__(self, server: Server, image: str, body: bytes, *, chunked: bool = False) -> None:
         self.image = image
         self.body = body
@@ -65,7 +67,7 @@ class Upload(Exchange):
         self._chunked = chunked
         framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
         media = "Content-Type: application/octet-stream"
-        super().__init__(server, f"PUT /v2/images/{image}/file", framing, media)
+        super().__init__(server, f"PUT /v2/images/{image}/{self.resource}", framing, media)
 
     def send(self, count: int) -> bool:
         """Send the next bytes; False if the server does not take them any more."""

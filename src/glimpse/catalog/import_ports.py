@@ -16,11 +16,14 @@ from glimpse.jobs.ports import Job
 class Staged:
     """Data that waits in a store for the import that makes it the data of its image.
 
+    `target` and `attempt` are those of the WRITE intent by which it came: removed is what that one wrote.
     `findings` are those of its inspection, as JSON values (None: it was not inspected).
     """
 
     image_id: str
     store: str
+    target: str
+    attempt: str
     url: str
     size: int
     digests: Digests
@@ -84,7 +87,7 @@ class ImportRecords(Protocol):
     ) -> list[Intent]:
         """Give the image what was imported; the task has succeeded, the job and its intents end.
 
-        DELETE intents for staged data that does not stay come back.
+        A DISCARD intent for staged data that does not stay comes back.
 
         :raises Unavailable: the job or one of the copies is no longer its worker's.
         :raises Gone: the image was deleted, or changed its status or locations.
@@ -96,5 +99,5 @@ class ImportRecords(Protocol):
     ) -> list[Intent]:
         """Put an image that is importing back to queued, write `change`; the task has failed, the job ends.
 
-        Staged data of an image that is queued then goes: its DELETE intents come back.
+        Staged data of an image that is queued then goes: its DISCARD intent comes back.
         """

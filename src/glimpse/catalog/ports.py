@@ -178,8 +178,8 @@ class ImageRecords(Protocol):
     ) -> list["Intent"]:
         """Mark the image and all that belongs to it deleted.
 
-        In the same transaction a DELETE intent of `worker` is noted for each of its locations; these come
-        back.
+        In the same transaction a DELETE intent of `worker` is noted for each of its locations, and a DISCARD
+        intent for what was staged; these come back.
 
         :raises NotFound: the image is gone.
         :raises Conflict: the image is in a status that is not one of `sources`, or is protected.

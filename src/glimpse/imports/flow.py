@@ -5,8 +5,8 @@ taken over after any of its lines. What an attempt wrote is removed by whoever f
 data that is to stay as it is where it lies is not written again: it becomes the image's by that transaction.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
@@ -121,7 +121,8 @@ async def _import(imports: Imports, work: _Work, source: Source) -> list[Intent]
     if not targets:
         assert staged is not None  # noqa: S101 - no target is left only where the staged data stays
         # They change no data, but what is written about the image.
-        _stepped(imports, work, _nothing())
+        async with _stepped(imports, work, _nothing()):
+            pass
         location = Location(staged.url, {"store": staged.store})
         received = Received(staged.size, staged.digests, _findings(staged))
         return await _publish(imports, work, received, (location,), (), keeps_staged=True)
@@ -183,9 +184,9 @@ def _intent(transfer: Transfer, work: _Work, store: str, size: int | None) -> In
 
 async def _receive(imports: Imports, work: _Work, copies: Copies, source: Source) -> Received:
     read = _counted(work.progress, source, imports.transfer.catalog.limits.image_size_cap)
-    chunks = _stepped(imports, work, read)
     most = await ceiling_of_copies(imports.transfer, work.charge, work.reserved, work.copies)
-    received = await copies.receive(chunks, meter(most), inspect=work.draft.container_format == "bare")
+    async with _stepped(imports, work, read) as chunks:
+        received = await copies.receive(chunks, meter(most), inspect=work.draft.container_format == "bare")
     check_size(source.size, work.progress.done)
     _judge(imports, work, received)
     if not imports.transforms(work.job):
@@ -193,10 +194,15 @@ async def _receive(imports: Imports, work: _Work, copies: Copies, source: Source
     return received
 
 
-def _stepped(imports: Imports, work: _Work, chunks: Stream) -> Stream:
-    for step in imports.steps_for(work.job):
-        chunks = step.run(work.draft, chunks)
-    return chunks
+@asynccontextmanager
+async def _stepped(imports: Imports, work: _Work, chunks: Stream) -> AsyncIterator[Stream]:
+    """The chunks as the steps give them. When this is left, the steps have ended and hold nothing."""
+    async with AsyncExitStack() as steps:
+        for step in imports.steps_for(work.job):
+            chunks = step.run(work.draft, chunks)
+            if isinstance(chunks, AsyncGenerator):
+                await steps.enter_async_context(aclosing(chunks))
+        yield chunks
 
 
 async def _nothing() -> Stream:

@@ -6,14 +6,14 @@ each is a function that takes `StepOptions` and returns a `Step`.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.domain.image import Image
-from glimpse.imports.scratch import make_scratch
+from glimpse.imports.scratch import Scratch, make_scratch
 from glimpse.transfer.conversion import VMDK_TYPES, convert
 from glimpse.transfer.decompression import decompressed
 from glimpse.transfer.lanes import BATCH_BYTES
@@ -112,10 +112,8 @@ def _convert(options: StepOptions) -> Step:
 
 async def _converted(options: StepOptions, draft: Draft, stream: Stream) -> Stream:
     """The data in the output format, by way of two scratch files, which are the only ones of an import."""
-    bulk = options.threads.bulk
-    scratch = await bulk(make_scratch, options.scratch)
-    try:
-        source, target = scratch.folder / "source", scratch.folder / "target"
+    async with _scratch(options) as folder:
+        source, target = folder / "source", folder / "target"
         await _spool(options.threads, stream, source)
         await convert(
             options.threads,
@@ -126,13 +124,23 @@ async def _converted(options: StepOptions, draft: Draft, stream: Stream) -> Stre
             largest=options.image_size_cap,
             vmdk_types=options.vmdk_allowed_types,
         )
-        await bulk(source.unlink)
+        await options.threads.bulk(source.unlink)
         draft.disk_format, draft.container_format = options.output_format, "bare"
         async with aclosing(_read(options.threads, target)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+
+@asynccontextmanager
+async def _scratch(options: StepOptions) -> AsyncIterator[Path]:
+    """A scratch folder, which is gone when this is left, even if that happened while it was made."""
+    bulk, made = options.threads.bulk, list[Scratch]()
+    try:
+        await to_the_end(bulk(lambda: made.append(make_scratch(options.scratch))))
+        yield made[0].folder
     finally:
-        await to_the_end(bulk(scratch.remove))
+        for scratch in made:
+            await to_the_end(bulk(scratch.remove))
 
 
 async def _spool(threads: Threads, stream: Stream, path: Path) -> None:

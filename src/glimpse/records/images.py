@@ -14,7 +14,7 @@ from glimpse.records.database import Database
 from glimpse.records.filters import viewer_project
 from glimpse.records.pages import Pages
 from glimpse.records.quota import STORED, TOTALS, USAGE_KEY, require_allowed, require_room, stored
-from glimpse.records.removals import removal
+from glimpse.records.removals import removal, removal_of_staged
 from glimpse.records.rows import image_of, image_of_parts, parts
 from glimpse.records.staging import take_staged
 from glimpse.records.tables import images
@@ -106,8 +106,10 @@ class SqlImageRecords:
         """See the port."""
 
         def work(connection: Connection) -> list[Intent]:
-            locations = changes.delete(connection, image_id, sources, now) + take_staged(connection, image_id)
+            locations = changes.delete(connection, image_id, sources, now)
             wanted = [removal(image_id, location, worker, lease_until) for location in locations]
+            staged = take_staged(connection, image_id)
+            wanted += [removal_of_staged(one, worker, lease_until) for one in staged]
             changes.note_intents(connection, wanted)
             return wanted
 

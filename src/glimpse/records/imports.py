@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from glimpse.catalog.import_ports import Publication, Staged
 from glimpse.catalog.ports import Allowance, Charge, Intent, IntentKind, Resource
 from glimpse.domain.errors import Conflict, Gone, NotFound, Unavailable
-from glimpse.domain.image import ImageChange, Location
+from glimpse.domain.image import ImageChange
 from glimpse.domain.properties import IMPORT_TASK
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import FINISHED, Task, TaskStatus
@@ -19,7 +19,7 @@ from glimpse.records.database import Database
 from glimpse.records.intents import end_write
 from glimpse.records.jobs import end_job, hold_job, note_job
 from glimpse.records.quota import require_allowed, require_room
-from glimpse.records.removals import removal
+from glimpse.records.removals import removal_of_staged
 from glimpse.records.staging import STAGED, note_staged, staged_of, take_staged
 from glimpse.records.tables import image_properties, intents, is_present, jobs, tasks
 from glimpse.records.tasks import note_task, settle_task
@@ -178,9 +178,9 @@ def _require_room(connection: Connection, charge: Charge) -> None:
     require_allowed(connection, charge.allowance, {Resource.SIZE_TOTAL: 0})
 
 
-def _removals(connection: Connection, job: Job, staged: list[Location]) -> list[Intent]:
-    """DELETE intents for staged data, of the job's worker."""
-    wanted = [removal(job.subject, location, job.worker, job.due_at) for location in staged]
+def _removals(connection: Connection, job: Job, staged: list[Staged]) -> list[Intent]:
+    """DISCARD intents for staged data, of the job's worker."""
+    wanted = [removal_of_staged(one, job.worker, job.due_at) for one in staged]
     note_intents(connection, wanted)
     return wanted
 

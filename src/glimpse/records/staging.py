@@ -6,7 +6,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from glimpse.catalog.import_ports import Staged
-from glimpse.domain.image import Digests, Location
+from glimpse.domain.image import Digests
 from glimpse.records.tables import staged
 
 STAGED = select(staged).where(staged.c.image_id == bindparam("image"))
@@ -20,6 +20,8 @@ def note_staged(connection: Connection, one: Staged) -> None:
     row = {
         "image_id": one.image_id,
         "store": one.store,
+        "target": one.target,
+        "attempt": one.attempt,
         "url": one.url,
         "size": one.size,
         "checksum": digests.checksum,
@@ -31,12 +33,12 @@ def note_staged(connection: Connection, one: Staged) -> None:
     connection.execute(_NOTE, row)
 
 
-def take_staged(connection: Connection, image_id: str) -> list[Location]:
-    """Forget what is staged for an image: where it lies, if there is any."""
+def take_staged(connection: Connection, image_id: str) -> list[Staged]:
+    """Forget what is staged for an image, if there is anything: it comes back."""
     row = connection.execute(STAGED, {"image": image_id}).one_or_none()
     if row is None or connection.execute(_DROP, {"image": image_id}).rowcount == 0:
         return []
-    return [Location(row.url, {"store": row.store})]
+    return [staged_of(row)]
 
 
 def staged_of(row: Row[Any] | Any) -> Staged:

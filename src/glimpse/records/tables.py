@@ -323,6 +323,8 @@ staged = _table(
     "glimpse_staged",
     Column("image_id", String(36), primary_key=True),
     Column("store", String(255), nullable=False),
+    Column("target", String(255), nullable=False),
+    Column("attempt", String(36), nullable=False),
     Column("url", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("checksum", String(32), nullable=False),

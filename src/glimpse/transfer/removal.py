@@ -22,10 +22,13 @@ _SETTLE_TRIES = 20
 
 
 async def remove(transfer: Transfer, intents: Sequence[Intent]) -> None:
-    """Remove the bytes that DELETE intents speak of. What a store cannot remove now is tried again later."""
+    """Remove the bytes that DELETE and DISCARD intents speak of.
+
+    What a store cannot remove now is tried again later.
+    """
     for intent in intents:
         try:
-            await transfer.threads.bulk(_settle_delete, transfer, intent)
+            await transfer.threads.bulk(_settle, transfer, intent)
         except GlimpseError as error:
             LOG.warning("data of image %s is not removed yet: %s", intent.image_id, error)
 
@@ -72,13 +75,10 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
     worker = transfer.worker
     if not transfer.catalog.records.intents.claim(intent, worker.id, worker.lease_until()):
         return
-    match intent.kind:
-        case IntentKind.DELETE:
-            _settle_delete(transfer, intent)
-        case IntentKind.DISCARD | IntentKind.COPY:
-            _settle_discard(transfer, intent, transfer.stores.named(intent.store))
-        case IntentKind.WRITE:
-            give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
+    if intent.kind is IntentKind.WRITE:
+        give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
+    else:
+        _settle(transfer, intent)
     LOG.info("settled the %s of image %s that was left", intent.kind, intent.image_id)
 
 
@@ -132,6 +132,13 @@ async def settle_writes(transfer: Transfer, image_id: str, stores: Collection[st
                 await transfer.threads.bulk(_take_over, transfer, intent)
         await asyncio.sleep(worker.lease / _SETTLE_TRIES)
     raise Unavailable("store", "an earlier write of the image's data is not settled yet")
+
+
+def _settle(transfer: Transfer, intent: Intent) -> None:
+    if intent.kind is IntentKind.DELETE:
+        _settle_delete(transfer, intent)
+    else:
+        _settle_discard(transfer, intent, transfer.stores.named(intent.store))
 
 
 def _settle_discard(transfer: Transfer, intent: Intent, store: Store) -> None:

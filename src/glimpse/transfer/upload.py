@@ -103,7 +103,15 @@ async def stage(
         [location] = await copies.commit()
         findings = received.findings.to_document() if received.findings else None
         staged = Staged(
-            image_id, store.id, location.url, received.size, received.digests, findings, caller.project_id
+            image_id,
+            store.id,
+            write.intent.target,
+            write.intent.id,
+            location.url,
+            received.size,
+            received.digests,
+            findings,
+            caller.project_id,
         )
         await to_the_end(transfer.threads.record(commit_stage, transfer.catalog, write, staged))
 

@@ -101,6 +101,7 @@ def clear(database: Database) -> None:
             tables.image_locations,
             tables.images,
             tables.intents,
+            tables.staged,
             tables.projects,
             tables.jobs,
             tables.task_info,
