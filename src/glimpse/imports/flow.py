@@ -294,16 +294,22 @@ def _joined(names: str | None, more: Mapping[str, str]) -> str:
 
 async def _give_up(transfer: Transfer, job: Job, reason: str) -> None:
     catalog, record = transfer.catalog, transfer.threads.record
+    change = None if job.arguments.get("deletes_image") else await _failure(transfer, job)
+    now = catalog.clock()
+    removals = await record(catalog.records.imports.fail, job, reason, change, expiry(catalog, now), now)
+    await remove(transfer, removals)
+
+
+async def _failure(transfer: Transfer, job: Job) -> ImageChange:
+    """What an image shows of an import that failed."""
+    catalog, record = transfer.catalog, transfer.threads.record
     try:
         image = await record(catalog.records.images.get, job.subject, None)
         failed = image.properties.get(FAILED_IMPORT)
     except NotFound:
         failed = None
     targets = dict.fromkeys(job.arguments["stores"], "")
-    change = ImageChange(
+    return ImageChange(
         properties={IMPORTING_TO: "", FAILED_IMPORT: _joined(failed, targets)},
         dropped=frozenset({IMPORT_TASK}),
     )
-    now = catalog.clock()
-    removals = await record(catalog.records.imports.fail, job, reason, change, expiry(catalog, now), now)
-    await remove(transfer, removals)
