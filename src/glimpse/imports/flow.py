@@ -99,13 +99,17 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
     await settle_writes(transfer, image.id, job.arguments["stores"])
     roles = frozenset(job.arguments["roles"])
     draft = Draft(image, roles, image.disk_format, image.container_format)
+    size = None
     if job.arguments["method"] == Method.GLANCE_DOWNLOAD:
-        source, prefixes = job.arguments["source"], imports.extra_properties
-        await transfer.threads.bulk(adopt, draft, imports.outbound, source, prefixes, catalog.attributes)
+        where, prefixes = job.arguments["source"], imports.extra_properties
+        size = await transfer.threads.bulk(
+            adopt, draft, imports.outbound, where, prefixes, catalog.attributes
+        )
     work = _Work(job, image, draft, charge_of(catalog, job), progress)
     async with open_source(transfer, imports.outbound, job, image) as source:
-        progress.total = source.size
-        removals = await _import(imports, work, source)
+        told = source if size is None else replace(source, size=size)
+        progress.total = told.size
+        removals = await _import(imports, work, told)
     await remove(transfer, removals)
 
 

@@ -52,6 +52,14 @@ def test_formats_and_chosen_properties(source: Source) -> None:
     assert draft.properties == {"mine": "1", "hw_disk_bus": "scsi", "os_distro": "debian"}
 
 
+@pytest.mark.parametrize(("told", "size"), [(5, 5), (0, 0), (None, None), ("5", None)])
+def test_the_size_that_is_told(source: Source, told: object, size: int | None) -> None:
+    source.pages["/sized"] = lambda handler: handler.reply(200, orjson.dumps({**REMOTE, "size": told}))
+    image = Image(MISSING, ImageStatus.IMPORTING, Visibility.SHARED, NOON, NOON)
+    given = {"url": source.url("/sized")}
+    assert adopt(Draft(image, frozenset()), Outbound(LOOPBACK), given, (), attribute_table()) == size
+
+
 def test_attributes_are_no_properties(source: Source) -> None:
     draft = adopted(source, {**REMOTE, "os_hidden": True, "os_hash_algo": "sha512"}, "os_", "min_")
     assert draft.properties == {"mine": "1"}
