@@ -1,5 +1,6 @@
 """Tasks: imports into new images, as administrators begin them, and the tasks of an image."""
 
+import gzip
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -105,6 +106,32 @@ class TestImport:
         assert (answer.status_code, field in answer.text) == (status, True), answer.text
         assert "secret" not in answer.text
         assert (root.names(), root.get("/v2/tasks").json()["tasks"]) == ([], [])
+
+    def test_steps_apply(self, make_world: MakeWorld, source: Source) -> None:
+        source.pages["/compressed-disk"] = lambda handler: handler.reply(200, gzip.compress(DATA))
+        steps = "[image_import_opts]\nimage_import_plugins = [image_decompression]\n"
+        root = make_world(RULES + steps).client(ADMIN)
+        task = begin(root, source.url("/compressed-disk"))
+        assert ended(root, task)["status"] == "success"
+        assert root.show(task["image_id"])["size"] == len(DATA)
+
+    def test_more_than_is_allowed(self, make_world: MakeWorld, source: Source) -> None:
+        root = make_world(f"[DEFAULT]\nimage_size_cap = 1000\n{RULES}").client(ADMIN)
+        task = ended(root, begin(root, source.url()))
+        assert (task["status"], "image_size_cap" in task["message"]) == ("failure", True)
+        assert (root.world.files(), root.names()) == ([], [])
+
+    def test_more_properties_than_an_image_may_have(self, make_world: MakeWorld) -> None:
+        root = make_world(f"[DEFAULT]\nimage_property_quota = 1\n{RULES}").client(ADMIN)
+        properties = {"a": "1", "b": "2"}
+        wanted = {**IMPORT, "import_from": "http://127.0.0.1/", "image_properties": properties}
+        assert root.post("/v2/tasks", {"type": "import", "input": wanted}).status_code == 413
+        assert root.names() == []
+
+    def test_an_image_for_somebody_else(self, root: Client, source: Source) -> None:
+        task = begin(root, source.url(), owner="a", visibility="private")
+        assert ended(root, task)["status"] == "success"
+        assert root.show(task["image_id"])["owner"] == "a"
 
     def test_an_id_that_is_taken(self, root: Client) -> None:
         image = root.create()
