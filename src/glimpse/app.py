@@ -212,9 +212,11 @@ def imports_of(settings: Settings, transfer: Transfer) -> Imports:
 def engine_of(settings: Settings, imports: Imports) -> Engine:
     """What does the jobs of all kinds."""
     transfer = imports.transfer
+    importing = import_kind(imports)
     kinds = {
         TaskType.LOCATION_IMPORT.value: location_import(transfer, do_secure_hash=settings.do_secure_hash),
-        TaskType.API_IMAGE_IMPORT.value: import_kind(imports),
+        TaskType.API_IMAGE_IMPORT.value: importing,
+        TaskType.IMPORT.value: importing,
     }
     return Engine(transfer.catalog.records.jobs, transfer.worker, kinds, transfer.threads.record)
 

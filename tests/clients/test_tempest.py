@@ -45,19 +45,22 @@ def outcomes(keystone: Keystone, http_image: str, tmp_path_factory: pytest.TempP
 
 
 def service(http_image: str, folder: Path) -> Options:
-    """What our service has that is off unless it is asked for; its stores are below `folder`."""
+    """What our service has that is off unless it is asked for; its stores are below `folder`.
+
+    Tempest expects the stores of an image in the order of their names.
+    """
     address = urlsplit(http_image)
     stores: Options = {
         name: {"filesystem_store_datadir": folder / name, "weight": weight}
-        for weight, name in enumerate(("one", "two", "three"))
+        for weight, name in enumerate(("third", "second", "first"))
     }
     return {
         **stores,
         "DEFAULT": {
             "show_multiple_locations": True,
-            "enabled_backends": "one:file,two:file,three:file,web:http",
+            "enabled_backends": "first:file,second:file,third:file,web:http",
         },
-        "glance_store": {"default_backend": "one"},
+        "glance_store": {"default_backend": "first"},
         "import_filtering_opts": {"allowed_hosts": address.hostname, "allowed_ports": address.port},
         "image_format": {"require_image_format_match": False},
     }

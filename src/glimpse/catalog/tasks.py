@@ -9,13 +9,11 @@ from uuid import uuid4
 from glimpse.catalog.catalog import Catalog, find_image, require_rule, require_writer
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import Invalid
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
 from glimpse.jobs.ports import Job
 from glimpse.jobs.report import progress_text
 
-_NEEDED = ("import_from", "import_from_format", "image_properties")
-_NO_ENGINE = "The import engine is not enabled on this service."
+_OWN = "Only the service itself begins tasks of this type."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +24,14 @@ class TaskPage:
     next_marker: str | None = None
 
 
-def create(
+def refuse(
     catalog: Catalog, caller: Caller, type_: TaskType, wanted: Mapping[str, Any], request_id: str
 ) -> Task:
-    """Note a task. As long as there is no engine that would do it, it has failed at once, and says so.
+    """Note a task of a type that clients cannot begin: it has failed at once, and says so.
 
-    :raises Forbidden: policy. :raises Invalid: the input of an import lacks something.
+    :raises Forbidden: policy.
     """
-    _require_access(catalog, caller, "add_task")
-    require_writer(caller)
-    if type_ is TaskType.IMPORT:
-        _check_import(wanted)
+    require_creator(catalog, caller)
     now = catalog.clock()
     task = Task(
         id=str(uuid4()),
@@ -49,24 +44,21 @@ def create(
         request_id=request_id[:64],
         user_id=caller.user_id,
         input=wanted,
-        message=_NO_ENGINE,
+        message=_OWN,
     )
     catalog.records.tasks.add(task)
     return task
 
 
+def require_creator(catalog: Catalog, caller: Caller) -> None:
+    """:raises Forbidden: the caller may not create tasks."""
+    _require_access(catalog, caller, "add_task")
+    require_writer(caller)
+
+
 def expiry(catalog: Catalog, now: datetime) -> datetime:
     """When a task that ends now is forgotten."""
     return now + timedelta(hours=catalog.limits.task_time_to_live)
-
-
-def _check_import(wanted: Mapping[str, Any]) -> None:
-    for name in _NEEDED:
-        if (not wanted.get(name) and name != "image_properties") or name not in wanted:
-            raise Invalid("input", f"an import needs '{name}'")
-    source = wanted["import_from"]
-    if not isinstance(source, str) or not source.lower().startswith(("http://", "https://")):
-        raise Invalid("import_from", "only http and https can be imported from")
 
 
 def show(catalog: Catalog, caller: Caller, task_id: str) -> Task:

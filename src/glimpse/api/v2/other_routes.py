@@ -70,12 +70,12 @@ TASKS = (
         "POST",
         "/v2/tasks",
         "Start a task",
-        tasks.create_task,
+        data_handler=tasks.create_task,
         body=Body.JSON,
         request_schema=_TASK_BODY,
         success=_S.CREATED,
         result="task",
-        errors=(_S.BAD_REQUEST,),
+        errors=(_S.BAD_REQUEST, _S.CONFLICT, _S.REQUEST_ENTITY_TOO_LARGE),
     ),
     Operation(
         "GET", "/v2/tasks/{task_id}", "Show a task", tasks.show_task, result="task", errors=(_S.NOT_FOUND,)

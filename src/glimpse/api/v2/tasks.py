@@ -1,35 +1,73 @@
 """Handlers: tasks, and the tasks of an image (Image API v2, "Tasks")."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from glimpse.api.problems import problem
 from glimpse.api.service import Call, Service
-from glimpse.api.v2.documents import json_response, timestamp
+from glimpse.api.v2.documents import json_response, read_draft, timestamp
 from glimpse.api.v2.query import Query
 from glimpse.catalog import tasks
 from glimpse.catalog.catalog import Limits
+from glimpse.catalog.images import Draft
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.errors import Invalid, NotFound
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.imports.request import Method, Wanted, begin_task
 
 SORT_KEYS = ("created_at", "updated_at", "expires_at", "id", "type", "status")
 # Sent back by clients that show what they got; only the service writes them.
 _IGNORED = frozenset({"status", "owner"})
+_NEEDED = ("import_from", "import_from_format", "image_properties")
 
 
-def create_task(service: Service, call: Call) -> Response:
+async def create_task(service: Service, call: Call, request: Request) -> Response:
     """POST /v2/tasks"""
-    tasks.check_access(service.catalog, call.caller)
-    type_, wanted = _read_task(call.body)
-    task = tasks.create(service.catalog, call.caller, type_, wanted, call.request_id)
+    del request
+    task = await service.transfer.threads.record(_create, service, call)
+    service.jobs.wake()
     response = json_response(_document(task), HTTPStatus.CREATED)
     response.headers["Location"] = f"{call.base_url}/v2/tasks/{task.id}"
     return response
+
+
+def _create(service: Service, call: Call) -> Task:
+    tasks.check_access(service.catalog, call.caller)
+    type_, given = _read_task(call.body)
+    if type_ is not TaskType.IMPORT:
+        return tasks.refuse(service.catalog, call.caller, type_, given, call.request_id)
+    wanted, draft = _read_import(service, given)
+    stores = service.transfer.stores
+    return begin_task(service.catalog, stores, call.caller, draft, wanted, call.request_id)
+
+
+def _read_import(service: Service, given: Mapping[str, Any]) -> tuple[Wanted, Draft]:
+    """An import into a new image, as administrators ask for it: from where, and what image."""
+    for name in _NEEDED:
+        if name not in given or (not given[name] and name != "image_properties"):
+            raise Invalid("input", f"an import needs '{name}'")
+    url, format_, properties = (given[name] for name in _NEEDED)
+    if not isinstance(url, str):
+        raise Invalid("import_from", "a string is expected")
+    try:
+        service.imports.outbound.check_url(url)
+    except Invalid as error:
+        raise Invalid("import_from", error.reason) from None
+    if not isinstance(properties, dict):
+        raise Invalid("image_properties", "a JSON object is expected")
+    if properties.get("disk_format", format_) != format_:
+        raise Invalid("import_from_format", "it is not the image's disk_format")
+    document = {"container_format": "bare", **properties, "disk_format": format_}
+    if document["container_format"] is None:
+        raise Invalid("container_format", "an image with data has one")
+    draft = read_draft(service.catalog.attributes, document, service.catalog.known)
+    return Wanted(Method.WEB_DOWNLOAD, source={"url": url}, shown=given), draft
 
 
 def list_tasks(service: Service, call: Call) -> Response:
