@@ -32,7 +32,7 @@ check: $(VENV)/.developer  ## style, types, import rules and the quick tests
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q --numprocesses auto --dist loadfile tests/unit tests/contract tests/api tests/museum
+	$(BIN)/pytest -q -m 'not services' --numprocesses auto --dist loadfile tests/unit tests/contract tests/api tests/museum
 
 test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
 	$(BIN)/pytest

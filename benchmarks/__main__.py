@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import (
     databases,
     growth,
+    imports,
     readers,
     records,
     report,
@@ -33,6 +34,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "writers": writers.run,
     "transfers": transfers.run,
     "readers": readers.run,
+    "imports": imports.run,
 }
 
 

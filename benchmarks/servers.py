@@ -56,8 +56,8 @@ class Side(Protocol):
     def identity(self, project: str | None = None) -> Mapping[str, str]:
         """The headers of an ordinary member of the project (None: `self.project`)."""
 
-    def prepare(self, instance: str, workers: int = settings.WORKERS) -> None:
-        """Writes the configuration of an instance and makes its empty database."""
+    def prepare(self, instance: str, workers: int = settings.WORKERS, more: str = "") -> None:
+        """Writes the configuration of an instance, with `more` options, and makes its empty database."""
 
     def launch(self, instance: str) -> Server:
         """Starts the program, without waiting for it."""
@@ -120,7 +120,7 @@ class Ours:
         pair = base64.b64encode(f"user-{project or PROJECT}:secret".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
-    def prepare(self, instance: str, workers: int = settings.WORKERS) -> None:
+    def prepare(self, instance: str, workers: int = settings.WORKERS, more: str = "") -> None:
         folder = fresh_folders(self._folder / instance, self._stores / instance)
         name = f"{self.name}_{instance}"
         self._database.create(name)
@@ -128,7 +128,7 @@ class Ours:
             f"[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {settings.OURS_PORT}\nworkers = {workers}\n"
             f"[database]\nconnection = {self._database.url(name)}\n"
             f"[glance_store]\nfilesystem_store_datadir = {self._stores / instance}\n"
-            f"[glimpse]\nstate_dir = {folder / 'state'}\n{self._access()}"
+            f"[glimpse]\nstate_dir = {folder / 'state'}\n{self._access()}{more}"
         )
         if self._keystone is None:
             self.add_member(instance, PROJECT)
@@ -199,7 +199,7 @@ class Upstream:
             "X-Roles": "member,reader",
         }
 
-    def prepare(self, instance: str, workers: int = settings.WORKERS) -> None:
+    def prepare(self, instance: str, workers: int = settings.WORKERS, more: str = "") -> None:
         folder = fresh_folders(self._folder / instance, self._stores / instance)
         name = f"{self.name}_{instance}"
         self._database.create(name)
@@ -211,7 +211,7 @@ class Upstream:
             f"filesystem_store_datadir = {self._stores / instance}\n"
             f"[paste_deploy]\nconfig_file = {folder / 'paste.ini'}\n"
             f"[oslo_concurrency]\nlock_path = {folder}\n"
-            f"{self._keystone.options() if self._keystone else ''}"
+            f"{self._keystone.options() if self._keystone else ''}{more}"
         )
         (folder / "paste.ini").write_text(PASTE if self._keystone is None else PASTE_KEYSTONE)
         (folder / "uwsgi.ini").write_text(UWSGI.format(port=settings.UPSTREAM_PORT, workers=workers))

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 
 DATA = bytes(range(256)) * 1024
 TAG = '"one"'
@@ -69,10 +70,17 @@ class Source(ThreadingHTTPServer):
         """A client that goes away is nothing to write of."""
 
 
-@contextmanager
-def serving() -> Iterator[Source]:
+S = TypeVar("S", bound=Source)
+
+
+def serving() -> AbstractContextManager[Source]:
     """A source that runs on a thread."""
-    source = Source()
+    return running(Source())
+
+
+@contextmanager
+def running(source: S) -> Iterator[S]:
+    """Run a source on a thread."""
     thread = threading.Thread(target=source.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -57,18 +57,23 @@ def create_application(settings: Settings) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        background = [
-            asyncio.create_task(keep_house(service.transfer)),
-            asyncio.create_task(run_jobs(service.jobs)),
-        ]
-        try:
+        async with background(service, jobs=settings.run_jobs):
             yield
-        finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
 
     return make_application(service, lifespan)
+
+
+@contextlib.asynccontextmanager
+async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
+    """Keep leases, settle what others left, and do `jobs`, for the length of a block."""
+    works = [keep_house(service.transfer), *([run_jobs(service.jobs)] if jobs else [])]
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def create_application_from(source: Source) -> ASGIApp:
@@ -207,9 +212,11 @@ def imports_of(settings: Settings, transfer: Transfer) -> Imports:
 def engine_of(settings: Settings, imports: Imports) -> Engine:
     """What does the jobs of all kinds."""
     transfer = imports.transfer
+    importing = import_kind(imports)
     kinds = {
         TaskType.LOCATION_IMPORT.value: location_import(transfer, do_secure_hash=settings.do_secure_hash),
-        TaskType.API_IMAGE_IMPORT.value: import_kind(imports),
+        TaskType.API_IMAGE_IMPORT.value: importing,
+        TaskType.IMPORT.value: importing,
     }
     return Engine(transfer.catalog.records.jobs, transfer.worker, kinds, transfer.threads.record)
 

@@ -139,6 +139,7 @@ def _case(draw: st.DataObject, fuzzed: Fuzzed, method: str, path: str, mode: Gen
         "property_name": ["p"],
         "tag_name": ["t"],
         "task_id": [MISSING],
+        "job_id": [MISSING],
         "store_id": ["file"],
         "resource_type": ["r"],
     }

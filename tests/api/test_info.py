@@ -5,17 +5,6 @@ import pytest
 from tests.api.world import Client
 
 
-def test_no_method_of_import_is_enabled(reader: Client, alice: Client) -> None:
-    assert reader.get("/v2/info/import").json()["import-methods"]["value"] == []
-    image = alice.create()["id"]
-    answer = alice.post(f"/v2/images/{image}/import", {"method": {"name": "web-download"}})
-    assert answer.status_code == 400
-    assert "'web-download' is not enabled" in answer.text
-    staged = alice.ask("PUT", f"/v2/images/{image}/stage", content=b"x")
-    assert staged.status_code == 404
-    assert alice.show(str(image))["status"] == "queued"
-
-
 @pytest.mark.parametrize(
     "body", [[], {}, {"method": "web-download"}, {"method": {}}, {"method": {"name": 5}}]
 )

@@ -28,6 +28,8 @@ ALLOWED = {
     f"{IMAGE}/import": "POST",
     f"{IMAGE}/stage": "PUT",
     "/v2/tasks": "GET, POST",
+    "/v2/jobs": "GET",
+    "/v2/jobs/{job_id}": "DELETE, GET",
     "/v2/info/import": "GET",
     "/v2/info/stores": "GET",
     "/v2/info/stores/detail": "GET",

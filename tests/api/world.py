@@ -27,7 +27,7 @@ from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
 from glimpse.config.settings import Settings, read_config
 from glimpse.domain.attributes import attribute_table
-from glimpse.domain.caller import Caller
+from glimpse.domain.caller import Caller, Endpoint
 from glimpse.domain.errors import Unauthenticated
 from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
@@ -53,7 +53,10 @@ NOBODY = ""
 
 
 class Personas:
-    """Believes everybody: `Persona <user>;project=<project>;roles=<role>,<role>;system=all;domain=<id>`."""
+    """Believes everybody: `Persona <user>;project=<project>;roles=<role>,<role>;system=all;domain=<id>`.
+
+    `token=<token>;endpoint=<URL>;region=<region>;interface=<interface>` are for another image service.
+    """
 
     challenge = 'Persona realm="tests"'
 
@@ -78,7 +81,15 @@ class Personas:
             service_roles=frozenset(known.get("service", "").split(",")) - {""},
             system_scope=known.get("system"),
             domain_id=known.get("domain"),
+            token=known.get("token"),
+            image_endpoints=_endpoints(known),
         )
+
+
+def _endpoints(known: Mapping[str, str]) -> tuple[Endpoint, ...]:
+    if "endpoint" not in known:
+        return ()
+    return (Endpoint(known.get("region", ""), known.get("interface", "public"), known["endpoint"]),)
 
 
 @dataclass

@@ -51,7 +51,7 @@ def options(keystone: Keystone, folder: Path, http_image: str) -> Options:
         "service_available": {**none, "glance": True},
         "image": {"http_image": http_image, "build_interval": 0},
         "image-feature-enabled": {
-            "import_image": False,
+            "import_image": True,
             "manage_locations": True,
             "http_store_enabled": True,
             "image_format_enforcement": False,

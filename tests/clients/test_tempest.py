@@ -39,16 +39,28 @@ def outcomes(keystone: Keystone, http_image: str, tmp_path_factory: pytest.TempP
         programs = prepare(TEMPEST)
     except RegistryUnreachable as error:
         pytest.skip(f"Tempest cannot be installed: {error}")
-    folder = tmp_path_factory.mktemp("tempest")
-    with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), service(http_image)):
+    folder, stores = tmp_path_factory.mktemp("tempest"), tmp_path_factory.mktemp("stores")
+    with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), service(http_image, stores)):
         return run(programs, folder, options(keystone, folder, http_image), r"^tempest\.api\.image")
 
 
-def service(http_image: str) -> Options:
-    """What our service has that is off unless it is asked for."""
+def service(http_image: str, folder: Path) -> Options:
+    """What our service has that is off unless it is asked for; its stores are below `folder`.
+
+    Tempest expects the stores of an image in the order of their names.
+    """
     address = urlsplit(http_image)
+    stores: Options = {
+        name: {"filesystem_store_datadir": folder / name, "weight": weight}
+        for weight, name in enumerate(("third", "second", "first"))
+    }
     return {
-        "DEFAULT": {"show_multiple_locations": True},
+        **stores,
+        "DEFAULT": {
+            "show_multiple_locations": True,
+            "enabled_backends": "first:file,second:file,third:file,web:http",
+        },
+        "glance_store": {"default_backend": "first"},
         "import_filtering_opts": {"allowed_hosts": address.hostname, "allowed_ports": address.port},
         "image_format": {"require_image_format_match": False},
     }

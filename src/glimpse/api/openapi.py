@@ -9,7 +9,7 @@ from typing import Any
 from glimpse import __version__
 from glimpse.api.operations import PATCH_TYPES, Body, Operation
 from glimpse.api.v2.metadef_openapi import components as metadef_components
-from glimpse.api.v2.schemas import image_schema, member_schema, task_schema
+from glimpse.api.v2.schemas import image_schema, job_schema, member_schema, task_schema
 from glimpse.domain.attributes import Attribute
 
 # Every operation may answer these.
@@ -123,6 +123,12 @@ def _schemas(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
         "Members": _list_schema("members", "Member"),
         "Task": {"type": "object", "properties": task_schema()["properties"]},
         "Tasks": _list_schema("tasks", "Task"),
+        "Job": job_schema(),
+        "Jobs": {
+            "type": "object",
+            "properties": {"jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}}},
+            "required": ["jobs", "first"],
+        },
         "Locations": {
             "type": "array",
             "items": {

@@ -42,6 +42,13 @@ def create(catalog: Catalog, caller: Caller, draft: Draft) -> Image:
     :raises LimitExceeded: too many properties or tags, or too many images of the project.
     :raises Duplicate: the id is taken.
     """
+    image = drafted(catalog, caller, draft)
+    catalog.records.images.create(image, allowance(catalog, caller))
+    return seen_by(catalog, caller)(image)
+
+
+def drafted(catalog: Catalog, caller: Caller, draft: Draft) -> Image:
+    """The image that a draft makes; nothing is written. Raises as `create`, but for what records refuse."""
     require_writer(caller)
     owner = draft.attributes.get("owner", caller.project_id)
     if owner != caller.project_id and not caller.is_admin:
@@ -55,9 +62,7 @@ def create(catalog: Catalog, caller: Caller, draft: Draft) -> Image:
             raise Reserved(name)
     check_count("image_property_quota", catalog.limits.image_property_quota, len(draft.properties))
     check_count("image_tag_quota", catalog.limits.image_tag_quota, len(draft.tags))
-    image = _from_draft(catalog, draft, owner, visibility)
-    catalog.records.images.create(image, allowance(catalog, caller))
-    return seen_by(catalog, caller)(image)
+    return _from_draft(catalog, draft, owner, visibility)
 
 
 def _from_draft(catalog: Catalog, draft: Draft, owner: object, visibility: Visibility) -> Image:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from glimpse.catalog.ports import Allowance, Charge, Intent
-from glimpse.domain.image import Digests, ImageChange
+from glimpse.domain.image import Digests, Image, ImageChange
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import Task
 from glimpse.jobs.ports import Job
@@ -70,6 +70,12 @@ class ImportRecords(Protocol):
         :raises Conflict: it is in another status, or another import of it is not done.
         """
 
+    def create(self, image: Image, allowance: Allowance | None, task: Task, job: Job) -> None:
+        """Note an image that is importing from its first moment, with the task and the job of that.
+
+        Raises as `ImageRecords.create`.
+        """
+
     def reserve(self, job: Job, copies: Sequence[Intent], charge: Charge) -> None:
         """Note COPY intents of a job: what it is about to write.
 
@@ -95,9 +101,10 @@ class ImportRecords(Protocol):
         """
 
     def fail(
-        self, job: Job, reason: str, change: ImageChange, expires_at: datetime, now: datetime
+        self, job: Job, reason: str, change: ImageChange | None, expires_at: datetime, now: datetime
     ) -> list[Intent]:
         """Put an image that is importing back to queued, write `change`; the task has failed, the job ends.
 
-        Staged data of an image that is queued then goes: its DISCARD intent comes back.
+        With None for `change`, an image that is importing is deleted, protected or not. Staged data of an
+        image that is queued or deleted then goes: its DISCARD intent comes back.
         """

@@ -1,7 +1,7 @@
 """The verbs on tasks. Policy: `tasks_api_access` for the tasks API, then the rule of the verb."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,11 +9,11 @@ from uuid import uuid4
 from glimpse.catalog.catalog import Catalog, find_image, require_rule, require_writer
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import Invalid
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.jobs.ports import Job
+from glimpse.jobs.report import progress_text
 
-_NEEDED = ("import_from", "import_from_format", "image_properties")
-_NO_ENGINE = "The import engine is not enabled on this service."
+_OWN = "Only the service itself begins tasks of this type."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,14 @@ class TaskPage:
     next_marker: str | None = None
 
 
-def create(
+def refuse(
     catalog: Catalog, caller: Caller, type_: TaskType, wanted: Mapping[str, Any], request_id: str
 ) -> Task:
-    """Note a task. As long as there is no engine that would do it, it has failed at once, and says so.
+    """Note a task of a type that clients cannot begin: it has failed at once, and says so.
 
-    :raises Forbidden: policy. :raises Invalid: the input of an import lacks something.
+    :raises Forbidden: policy.
     """
-    _require_access(catalog, caller, "add_task")
-    require_writer(caller)
-    if type_ is TaskType.IMPORT:
-        _check_import(wanted)
+    require_creator(catalog, caller)
     now = catalog.clock()
     task = Task(
         id=str(uuid4()),
@@ -47,10 +44,16 @@ def create(
         request_id=request_id[:64],
         user_id=caller.user_id,
         input=wanted,
-        message=_NO_ENGINE,
+        message=_OWN,
     )
     catalog.records.tasks.add(task)
     return task
+
+
+def require_creator(catalog: Catalog, caller: Caller) -> None:
+    """:raises Forbidden: the caller may not create tasks."""
+    _require_access(catalog, caller, "add_task")
+    require_writer(caller)
 
 
 def expiry(catalog: Catalog, now: datetime) -> datetime:
@@ -58,19 +61,14 @@ def expiry(catalog: Catalog, now: datetime) -> datetime:
     return now + timedelta(hours=catalog.limits.task_time_to_live)
 
 
-def _check_import(wanted: Mapping[str, Any]) -> None:
-    for name in _NEEDED:
-        if (not wanted.get(name) and name != "image_properties") or name not in wanted:
-            raise Invalid("input", f"an import needs '{name}'")
-    source = wanted["import_from"]
-    if not isinstance(source, str) or not source.lower().startswith(("http://", "https://")):
-        raise Invalid("import_from", "only http and https can be imported from")
-
-
 def show(catalog: Catalog, caller: Caller, task_id: str) -> Task:
-    """:raises Forbidden: policy. :raises NotFound: no such task for this caller."""
+    """A task; one that is processed says how far its job is.
+
+    :raises Forbidden: policy. :raises NotFound: no such task for this caller.
+    """
     _require_access(catalog, caller, "get_task")
-    return catalog.records.tasks.get(task_id, _owner(caller))
+    task = catalog.records.tasks.get(task_id, _owner(caller))
+    return _with_progress(task, catalog.records.jobs.get(task_id)) if _is_processed(task) else task
 
 
 def page(catalog: Catalog, caller: Caller, query: TaskQuery) -> TaskPage:
@@ -83,9 +81,24 @@ def page(catalog: Catalog, caller: Caller, query: TaskQuery) -> TaskPage:
 
 
 def of_image(catalog: Catalog, caller: Caller, image_id: str) -> list[Task]:
-    """The tasks about an image. :raises NotFound: no such image for this caller."""
+    """The tasks about an image; those that are processed say how far their jobs are.
+
+    :raises NotFound: no such image for this caller.
+    """
     image = find_image(catalog, caller, image_id)
-    return catalog.records.tasks.of_image(image.id, _owner(caller), catalog.clock())
+    tasks = catalog.records.tasks.of_image(image.id, _owner(caller), catalog.clock())
+    if not any(map(_is_processed, tasks)):
+        return tasks
+    jobs = {job.id: job for job in catalog.records.jobs.of_subject(image.id)}
+    return [_with_progress(task, jobs.get(task.id)) if _is_processed(task) else task for task in tasks]
+
+
+def _is_processed(task: Task) -> bool:
+    return task.status is TaskStatus.PROCESSING
+
+
+def _with_progress(task: Task, job: Job | None) -> Task:
+    return task if job is None else replace(task, message=progress_text(job))
 
 
 def check_access(catalog: Catalog, caller: Caller) -> None:

@@ -7,18 +7,13 @@ import click
 
 from glimpse import __version__
 from glimpse.access.users import UserFiles
+from glimpse.cli.jobs import job
+from glimpse.cli.places import config_option as _config
+from glimpse.cli.places import state_option as _state
 from glimpse.cli.serve import make_folder, serve_forever
+from glimpse.cli.worker import work_forever
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import GlimpseError
-
-_config = click.option(
-    "--config-file", "config_files", multiple=True, help="A configuration file; may be repeated."
-)
-_state = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the service keeps its database, images and users.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,6 +30,20 @@ def cli() -> None:
 def serve(config_files: tuple[str, ...], state_dir: Path | None, host: str | None, port: int | None) -> None:
     """Start the service; it stops at Ctrl-C."""
     serve_forever(read_settings(config_files, state_dir=state_dir, bind_host=host, bind_port=port))
+
+
+@cli.command()
+@_config
+@_state
+def worker(config_files: tuple[str, ...], state_dir: Path | None) -> None:
+    """Do jobs and keep house, without answering requests; Ctrl-C or SIGTERM ends it.
+
+    Any number may run, on any hosts that reach the database and the stores.
+    """
+    work_forever(read_settings(config_files, state_dir=state_dir))
+
+
+cli.add_command(job)
 
 
 @cli.group()

@@ -52,7 +52,7 @@ def serve_forever(settings: Settings) -> None:
     :raises Invalid: the state folder, the address or a file that the settings name cannot be used.
     :raises Unavailable: the database cannot be used.
     """
-    _prepare(settings)
+    prepare(settings)
     password = create_administrator(settings)
     create = functools.partial(create_application, settings)
     listener = bind(settings.bind_host, settings.bind_port)
@@ -71,7 +71,7 @@ def serve_supervised(settings: Settings) -> None:
     :raises Invalid: the state folder, the address or a file that the settings name cannot be used.
     :raises Unavailable: the database cannot be used.
     """
-    _prepare(settings)
+    prepare(settings)
     if create_administrator(settings):
         LOG.info("an administrator was created, with the password in %s", password_file(settings))
     create = functools.partial(create_application_from, settings.source)
@@ -80,7 +80,12 @@ def serve_supervised(settings: Settings) -> None:
     _serve_by_workers(settings, create, listener)
 
 
-def _prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> None:
+    """Make all ready that a process of the service needs: logs, folders and the database.
+
+    :raises Invalid: the state folder or a file that the settings name cannot be used.
+    :raises Unavailable: the database cannot be used.
+    """
     set_up_logs(settings)
     LOG.debug("configuration: %s", ", ".join(files_of(settings.source)))
     for finding in findings(settings.source, read_config(settings.source)):

@@ -289,6 +289,11 @@ GLIMPSE = (
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
     ),
+    cfg.BoolOpt(
+        "run_jobs",
+        default=True,
+        help="Let the processes that answer requests do jobs; `glimpse worker` does them in any case.",
+    ),
 )
 
 GROUPS = {

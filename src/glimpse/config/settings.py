@@ -81,6 +81,7 @@ class Settings:
     require_format_match: bool
     hashing_algorithm: str
     lease_seconds: float
+    run_jobs: bool
     max_request_id_length: int
     show_image_direct_url: bool
     show_multiple_locations: bool
@@ -246,6 +247,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         require_format_match=config.image_format.require_image_format_match,
         hashing_algorithm=config.hashing_algorithm,
         lease_seconds=config.glimpse.lease_seconds,
+        run_jobs=config.glimpse.run_jobs,
         max_request_id_length=config.max_request_id_length,
         show_image_direct_url=config.show_image_direct_url,
         show_multiple_locations=config.show_multiple_locations,

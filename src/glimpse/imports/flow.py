@@ -99,13 +99,17 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
     await settle_writes(transfer, image.id, job.arguments["stores"])
     roles = frozenset(job.arguments["roles"])
     draft = Draft(image, roles, image.disk_format, image.container_format)
+    size = None
     if job.arguments["method"] == Method.GLANCE_DOWNLOAD:
-        source, prefixes = job.arguments["source"], imports.extra_properties
-        await transfer.threads.bulk(adopt, draft, imports.outbound, source, prefixes, catalog.attributes)
+        where, prefixes = job.arguments["source"], imports.extra_properties
+        size = await transfer.threads.bulk(
+            adopt, draft, imports.outbound, where, prefixes, catalog.attributes
+        )
     work = _Work(job, image, draft, charge_of(catalog, job), progress)
     async with open_source(transfer, imports.outbound, job, image) as source:
-        progress.total = source.size
-        removals = await _import(imports, work, source)
+        told = source if size is None else replace(source, size=size)
+        progress.total = told.size
+        removals = await _import(imports, work, told)
     await remove(transfer, removals)
 
 
@@ -155,7 +159,12 @@ async def _copies(
         # Whoever is told to stop meanwhile must know that they are noted.
         await to_the_end(transfer.threads.record(reserve, job, intents, work.charge))
         async with copies_into(
-            transfer, intents, size, algorithm=algorithm, alone=not job.arguments["must_succeed"]
+            transfer,
+            intents,
+            size,
+            algorithm=algorithm,
+            alone=not job.arguments["must_succeed"],
+            least=0 if stays else 1,
         ) as copies:
             yield copies, intents
     finally:
@@ -302,16 +311,22 @@ def _joined(names: str | None, more: Mapping[str, str]) -> str:
 
 async def _give_up(transfer: Transfer, job: Job, reason: str) -> None:
     catalog, record = transfer.catalog, transfer.threads.record
+    change = None if job.arguments.get("deletes_image") else await _failure(transfer, job)
+    now = catalog.clock()
+    removals = await record(catalog.records.imports.fail, job, reason, change, expiry(catalog, now), now)
+    await remove(transfer, removals)
+
+
+async def _failure(transfer: Transfer, job: Job) -> ImageChange:
+    """What an image shows of an import that failed."""
+    catalog, record = transfer.catalog, transfer.threads.record
     try:
         image = await record(catalog.records.images.get, job.subject, None)
         failed = image.properties.get(FAILED_IMPORT)
     except NotFound:
         failed = None
     targets = dict.fromkeys(job.arguments["stores"], "")
-    change = ImageChange(
+    return ImageChange(
         properties={IMPORTING_TO: "", FAILED_IMPORT: _joined(failed, targets)},
         dropped=frozenset({IMPORT_TASK}),
     )
-    now = catalog.clock()
-    removals = await record(catalog.records.imports.fail, job, reason, change, expiry(catalog, now), now)
-    await remove(transfer, removals)

@@ -22,8 +22,10 @@ def adopt(
     source: Mapping[str, str],
     prefixes: tuple[str, ...],
     attributes: Mapping[str, Attribute],
-) -> None:
+) -> int | None:
     """Take the formats of the image at `source`, and its properties whose names begin with a prefix.
+
+    How many bytes its data has comes back (None: it does not tell).
 
     :raises Conflict: that image is not active. :raises Invalid: it is none, or cannot be taken.
 
@@ -39,6 +41,8 @@ def adopt(
         check_attribute(attributes[name], value)
         setattr(draft, name, value)
     draft.properties |= _chosen(found, prefixes, attributes)
+    size = found.get("size")
+    return size if isinstance(size, int) else None
 
 
 def _chosen(

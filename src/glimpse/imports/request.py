@@ -1,14 +1,16 @@
 """What a client asks of an import, and the verb that begins it (Image API v2, "Image import")."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require_writer
+from glimpse.catalog.images import Draft, drafted
 from glimpse.catalog.ports import Resource
 from glimpse.catalog.quotas import allowance, unit
+from glimpse.catalog.tasks import require_creator
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded
 from glimpse.domain.image import Image, ImageChange
@@ -88,6 +90,28 @@ def begin_import(
     )
     catalog.records.imports.begin(task, job, status, change, task.created_at)
     return job
+
+
+def begin_task(
+    catalog: Catalog, stores: Stores, caller: Caller, draft: Draft, wanted: Wanted, request_id: str
+) -> Task:
+    """Begin an import into an image that the draft describes, of which only success leaves anything.
+
+    `wanted.shown` is the task's input.
+
+    :raises Forbidden: policy. Raises besides what `images.create` does, and as `begin_import` for quotas.
+    """
+    require_creator(catalog, caller)
+    image = drafted(catalog, caller, draft)
+    targets = _targets(stores, wanted, None)
+    begun = _task(catalog, caller, image, wanted, targets, request_id)
+    task = replace(begun, type=TaskType.IMPORT, input=wanted.shown)
+    arguments = {**_arguments(catalog, caller, wanted, targets), "deletes_image": True}
+    job = Job(task.id, TaskType.IMPORT.value, image.id, arguments)
+    shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: ""}
+    importing = replace(image, status=ImageStatus.IMPORTING, properties={**image.properties, **shown})
+    catalog.records.imports.create(importing, allowance(catalog, caller), task, job)
+    return task
 
 
 def without(names: str | None, gone: Collection[str]) -> str:

@@ -72,12 +72,22 @@ class Engine:
         for name, kind in self._kinds.items():
             room = kind.concurrency - sum(job.kind == name for job in self._jobs.values())
             if room > 0:
-                worker = self.worker
-                jobs: list[Job] = await self._call(
-                    self._records.claim, name, worker.id, worker.lease_until(), worker.clock(), room
-                )
-                started += [self._start(kind, job) for job in jobs]
+                started += [self._start(kind, job) for job in await self._claim(name, room)]
         return started
+
+    async def _claim(self, kind: str, room: int) -> list[Job]:
+        """Claim jobs. When this is cancelled they are let go, or they would wait for the end of the lease."""
+        worker = self.worker
+        claim: asyncio.Future[list[Job]] = asyncio.ensure_future(
+            self._call(self._records.claim, kind, worker.id, worker.lease_until(), worker.clock(), room)
+        )
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            await asyncio.wait({claim})
+            if claim.exception() is None:
+                await self._release(claim.result())
+            raise
 
     def _start(self, kind: Kind, job: Job) -> asyncio.Task[None]:
         progress = self._progress[job.id] = Progress(at=self.worker.clock())
@@ -162,6 +172,9 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._release(jobs)
+
+    async def _release(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             try:
                 await self._call(self._records.release, job, self.worker.clock())

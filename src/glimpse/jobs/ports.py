@@ -73,8 +73,11 @@ class JobRecords(Protocol):
     def of_subject(self, subject: str) -> list[Job]:
         """The jobs about something."""
 
-    def page(self, limit: int, after: str = "") -> list[Job]:
-        """At most `limit` jobs, by their ids, which follow `after`."""
+    def page(self, limit: int, after: str = "", owner: str | None = None) -> list[Job]:
+        """At most `limit` jobs, by their ids, which follow `after`, in one statement.
+
+        With an `owner` only those whose subject is an image of this project.
+        """
 
     def cancel(self, job_id: str, now: float) -> bool:
         """Ask that a job be given up; one that waits is due at once. False: there is no such job."""

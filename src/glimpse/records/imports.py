@@ -9,12 +9,13 @@ from sqlalchemy import Connection, bindparam, delete, select
 from glimpse.catalog.import_ports import Publication, Staged
 from glimpse.catalog.ports import Allowance, Charge, Intent, IntentKind, Resource
 from glimpse.domain.errors import Conflict, Gone, NotFound, Unavailable
-from glimpse.domain.image import ImageChange
+from glimpse.domain.image import Image, ImageChange
 from glimpse.domain.properties import IMPORT_TASK
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import FINISHED, Task, TaskStatus
 from glimpse.jobs.ports import Job
-from glimpse.records.changes import change, note_intents, update_image
+from glimpse.records.changes import change, create, note_intents, update_image
+from glimpse.records.changes import delete as delete_image
 from glimpse.records.database import Database
 from glimpse.records.intents import end_write
 from glimpse.records.jobs import end_job, hold_job, note_job
@@ -104,6 +105,17 @@ class SqlImportRecords:
 
         self._database.write(work)
 
+    def create(self, image: Image, allowance: Allowance | None, task: Task, job: Job) -> None:
+        """See the port."""
+
+        def work(connection: Connection) -> None:
+            require_allowed(connection, allowance, {Resource.COUNT_TOTAL: 1})
+            create(connection, image)
+            note_task(connection, task)
+            note_job(connection, job)
+
+        self._database.write(work)
+
     def reserve(self, job: Job, copies: Sequence[Intent], charge: Charge) -> None:
         """See the port."""
 
@@ -149,7 +161,7 @@ class SqlImportRecords:
         return self._database.write(work)
 
     def fail(
-        self, job: Job, reason: str, change_: ImageChange, expires_at: datetime, now: datetime
+        self, job: Job, reason: str, change_: ImageChange | None, expires_at: datetime, now: datetime
     ) -> list[Intent]:
         """See the port."""
 
@@ -158,11 +170,11 @@ class SqlImportRecords:
                 return []
             removals: list[Intent] = []
             with suppress(NotFound, Conflict):
-                queued = {"status": ImageStatus.QUEUED, "size": None, "virtual_size": None, "updated_at": now}
-                update_image(connection, job.subject, _IMPORTING, queued)
-                removals = _removals(connection, job, take_staged(connection, job.subject))
-            with suppress(NotFound, Conflict):
-                change(connection, job.subject, change_, _SETTLED, now)
+                left = _queue if change_ else _delete
+                removals = _removals(connection, job, left(connection, job.subject, now))
+            if change_:
+                with suppress(NotFound, Conflict):
+                    change(connection, job.subject, change_, _SETTLED, now)
             settle_task(connection, job.id, TaskStatus.FAILURE, reason, expires_at, now)
             return removals
 
@@ -170,6 +182,21 @@ class SqlImportRecords:
 
 
 _SETTLED = frozenset({ImageStatus.QUEUED, ImageStatus.ACTIVE, ImageStatus.DEACTIVATED})
+
+
+def _queue(connection: Connection, image_id: str, now: datetime) -> list[Staged]:
+    """Put an image that is importing back to queued; what was staged for it comes back."""
+    queued = {"status": ImageStatus.QUEUED, "size": None, "virtual_size": None, "updated_at": now}
+    update_image(connection, image_id, _IMPORTING, queued)
+    return take_staged(connection, image_id)
+
+
+def _delete(connection: Connection, image_id: str, now: datetime) -> list[Staged]:
+    """Delete an image that is importing, and so has no locations; what was staged for it comes back."""
+    # Nobody asked to protect an image that has no data.
+    update_image(connection, image_id, _IMPORTING, {"protected": False, "updated_at": now})
+    delete_image(connection, image_id, _IMPORTING, now)
+    return take_staged(connection, image_id)
 
 
 def _require_room(connection: Connection, charge: Charge) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select,
 
 from glimpse.jobs.ports import Job, Progress
 from glimpse.records.database import Database
-from glimpse.records.tables import jobs
+from glimpse.records.tables import images, is_present, jobs
 
 # A time may lose its last digits on the way through a database; a renewal adds much more than this.
 _PRECISION = 0.001
@@ -46,6 +46,9 @@ _END = delete(jobs).where(*_held)
 _GET = select(jobs).where(jobs.c.id == bindparam("job"))
 _OF_SUBJECT = select(jobs).where(jobs.c.subject == bindparam("about")).order_by(jobs.c.id)
 _PAGE = select(jobs).where(jobs.c.id > bindparam("after")).order_by(jobs.c.id).limit(bindparam("limit"))
+_PAGE_OF = _PAGE.join(images, images.c.id == jobs.c.subject).where(
+    images.c.owner == bindparam("project"), is_present(images)
+)
 _CANCEL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"))
@@ -65,6 +68,7 @@ class SqlJobRecords:
         self._get = database.prepare(_GET)
         self._of_subject = database.prepare(_OF_SUBJECT)
         self._page = database.prepare(_PAGE)
+        self._page_of = database.prepare(_PAGE_OF)
 
     def add(self, job: Job) -> None:
         """See the port."""
@@ -73,7 +77,9 @@ class SqlJobRecords:
     def get(self, job_id: str) -> Job | None:
         """See the port."""
         rows = self._database.read(self._get, {"job": job_id})
-        return _job_of(rows[0]) if rows else None
+        job = _job_of(rows[0]) if rows else None
+        # MySQL finds an id that is written in other letters, too.
+        return job if job is not None and job.id == job_id else None
 
     def claim(self, kind: str, worker: str, due_at: float, now: float, limit: int) -> list[Job]:
         """See the port."""
@@ -127,9 +133,13 @@ class SqlJobRecords:
         """See the port."""
         return [_job_of(row) for row in self._database.read(self._of_subject, {"about": subject})]
 
-    def page(self, limit: int, after: str = "") -> list[Job]:
+    def page(self, limit: int, after: str = "", owner: str | None = None) -> list[Job]:
         """See the port."""
-        rows = self._database.read(self._page, {"limit": limit, "after": after})
+        values = {"limit": limit, "after": after}
+        if owner is None:
+            rows = self._database.read(self._page, values)
+        else:
+            rows = self._database.read(self._page_of, {**values, "project": owner})
         return [_job_of(row) for row in rows]
 
     def cancel(self, job_id: str, now: float) -> bool:

@@ -82,10 +82,11 @@ class Copy:
 class Copies:
     """Copies of the same data, one a store; made by `copies_into`."""
 
-    def __init__(self, transfer: Transfer, copies: Sequence[Copy], algorithm: str) -> None:
+    def __init__(self, transfer: Transfer, copies: Sequence[Copy], algorithm: str, least: int) -> None:
         self._transfer = transfer
         self._copies = copies
         self._algorithm = algorithm
+        self._least = least
 
     @property
     def failures(self) -> dict[str, GlimpseError]:
@@ -97,7 +98,7 @@ class Copies:
     ) -> Received:
         """Write all of `source`. `meter` is told the running total, and raises to refuse it.
 
-        :raises LimitExceeded, Unavailable: from a store, or from the last one that had not failed alone.
+        :raises LimitExceeded, Unavailable: from a store, or from one of those that had not failed alone.
 
         and what the source and the meter raise.
         """
@@ -118,19 +119,19 @@ class Copies:
         :raises Conflict, LimitExceeded, Unavailable: from a store, as `receive` does.
         """
         places = [await to_the_end(self._transfer.threads.bulk(copy.commit)) for copy in self._copies]
-        self.require_one()
+        self.require_enough()
         return tuple(place for place in places if place is not None)
 
-    def require_one(self) -> None:
-        """:raises GlimpseError: what the first store failed of, if none is left that has not."""
+    def require_enough(self) -> None:
+        """:raises GlimpseError: what the first store failed of, if too few are left that have not."""
         failures = list(self.failures.values())
-        if len(failures) == len(self._copies):
+        if len(self._copies) - len(failures) < self._least:
             raise failures[0]
 
     def _writing(self, copy: Copy) -> Work:
         def write(chunks: Sequence[bytes]) -> None:
             copy.write(chunks)
-            self.require_one()
+            self.require_enough()
 
         return write
 
@@ -143,21 +144,22 @@ async def copies_into(
     *,
     algorithm: str | None = None,
     alone: bool = False,
+    least: int = 1,
 ) -> AsyncIterator[Copies]:
     """Begin to write data of `size` bytes (None: unknown) for these intents, one a store.
 
-    With `alone`, a store that fails does not keep the data from the others, as long as one is left. The
+    With `alone`, a store that fails does not keep the data from the others, as long as so many are left. The
     digest is made by `algorithm` (None: that of the service).
 
     :raises LimitExceeded, Unavailable, Invalid: a store does not take it.
     """
     bulk, copies = transfer.threads.bulk, [Copy(intent, alone=alone) for intent in intents]
-    gathered = Copies(transfer, copies, algorithm or transfer.hashing_algorithm)
+    gathered = Copies(transfer, copies, algorithm or transfer.hashing_algorithm, least)
     try:
         for copy in copies:
             # A writer that comes into being behind `abort` and `Store.discard` would leave its file for ever.
             await to_the_end(bulk(copy.open, transfer.stores.named(copy.store), size))
-        gathered.require_one()
+        gathered.require_enough()
         yield gathered
     finally:
         for copy in copies:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from glimpse.domain.errors import GlimpseError, Invalid, RangeNotSatisfiable, Unavailable
@@ -138,9 +138,3 @@ def file_chunks(data: LocalFile) -> Iterator[bytes]:
                 yield chunk
     except OSError as error:
         raise Unavailable("store", f"a file cannot be read ({type(error).__name__})") from error
-
-
-async def stream(transfer: Transfer, chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The chunks of a blocking reader; a reader that waits for its client holds no thread."""
-    while (chunk := await transfer.threads.bulk(next, chunks, b"")) != b"":
-        yield chunk

@@ -18,10 +18,11 @@ from glimpse.jobs.engine import Kind
 from glimpse.jobs.ports import Job, Progress
 from glimpse.stores.base import LocalFile, StoreObjectMissing
 from glimpse.transfer.copies import updating
-from glimpse.transfer.download import file_chunks, stream
+from glimpse.transfer.download import file_chunks
 from glimpse.transfer.inspection import Inspection
 from glimpse.transfer.lanes import Lane, pump
 from glimpse.transfer.locations import check_location
+from glimpse.transfer.reading import stream
 from glimpse.transfer.transfer import Transfer
 
 
@@ -124,5 +125,5 @@ async def _read(transfer: Transfer, work: _Import, algorithm: str) -> Mapping[st
 async def _source(transfer: Transfer, work: _Import) -> AsyncIterator[bytes]:
     store = transfer.stores.holding(work.location)
     data = await transfer.threads.bulk(store.open_reader, work.location.url, 0, work.size)
-    async for chunk in stream(transfer, file_chunks(data) if isinstance(data, LocalFile) else data):
+    async for chunk in stream(transfer.threads, file_chunks(data) if isinstance(data, LocalFile) else data):
         yield chunk

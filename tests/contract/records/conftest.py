@@ -46,7 +46,9 @@ class Server:
         engine.dispose()
 
 
-@pytest.fixture(scope="session", params=["sqlite", *_SERVERS])
+@pytest.fixture(
+    scope="session", params=["sqlite", *(pytest.param(kind, marks=pytest.mark.services) for kind in _SERVERS)]
+)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Server:
     kind = str(request.param)
     folder = tmp_path_factory.mktemp(kind)

@@ -9,7 +9,7 @@ from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
 from glimpse.jobs.ports import Job, Progress
-from tests.contract.records.making import LATER, NOW, create, run_together
+from tests.contract.records.making import EVERY_STATUS, LATER, NOW, create, run_together
 
 PLACE = Location("http://a/b")
 
@@ -159,3 +159,26 @@ def test_finding_jobs(records: Records) -> None:
     assert records.jobs.of_subject("c") == []
     assert [job.id for job in records.jobs.page(2)] == ["job-0", "job-1"]
     assert [job.id for job in records.jobs.page(2, "job-1")] == ["job-2"]
+
+
+def test_an_id_is_taken_by_the_letter(records: Records) -> None:
+    records.jobs.add(a_job())
+    assert records.jobs.get("JOB-1") is None
+    assert not records.jobs.cancel("JOB-1", 5.0)
+
+
+def test_the_jobs_of_a_project(records: Records) -> None:
+    first, second = create(records), create(records)
+    theirs = create(records, owner="theirs")
+    gone = create(records)
+    subjects = (first, theirs, second, gone, first)
+    for number, image in enumerate(subjects):
+        records.jobs.add(a_job(number, subject=image.id))
+    records.jobs.add(a_job(9, subject="no image"))
+    records.images.delete(gone.id, EVERY_STATUS, "w", 0.0, LATER)
+    page = records.jobs.page
+    assert [job.id for job in page(9, owner="mine")] == ["job-0", "job-2", "job-4"]
+    assert [job.id for job in page(1, "job-0", "mine")] == ["job-2"]
+    assert page(9, owner="theirs") == [a_job(1, subject=theirs.id)]
+    assert page(9, owner="nobody") == page(9, owner="") == []
+    assert len(page(9)) == 6

@@ -30,12 +30,19 @@ def test_help(flag: str) -> None:
     result = glimpse(flag)
     assert result.exit_code == 0
     assert "OpenStack Image API v2" in result.output
-    for command in ("serve", "user"):
+    for command in ("serve", "worker", "job", "user"):
         assert command in result.output
 
 
 @pytest.mark.parametrize(
-    "command", [["serve"], ["user"], ["user", "add"], ["user", "list"], ["user", "remove"]], ids=" ".join
+    "command",
+    [
+        ["serve"],
+        ["worker"],
+        *(["job", *verb] for verb in ([], ["list"], ["show"], ["cancel"])),
+        *(["user", *verb] for verb in ([], ["add"], ["list"], ["remove"])),
+    ],
+    ids=" ".join,
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     result = glimpse(*command, "--help")

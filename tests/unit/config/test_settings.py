@@ -53,6 +53,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.disk_formats, settings.container_formats) == (DISK_FORMATS, CONTAINER_FORMATS)
     assert (settings.require_format_match, settings.debug) == (True, False)
     assert (settings.hashing_algorithm, settings.lease_seconds) == ("sha512", 10.0)
+    assert settings.run_jobs
     assert settings.source == Source(overrides=(("glimpse", "state_dir", str(tmp_path)),))
     assert (settings.log_file, settings.log_to_stderr) == (None, True)
 
@@ -65,7 +66,7 @@ def test_files_override(write: Write, tmp_path: Path) -> None:
         "[database]\nconnection = postgresql://db/x\n"
         "[glance_store]\nfilesystem_store_datadir = /data\nfilesystem_thin_provisioning = false\n"
         "[image_format]\ndisk_formats = raw,qcow2\nrequire_image_format_match = false\n"
-        "[glimpse]\nlease_seconds = 3.5\nhttp_basic_auth_user_file = /people\n"
+        "[glimpse]\nlease_seconds = 3.5\nrun_jobs = false\nhttp_basic_auth_user_file = /people\n"
     )
     settings = read_settings([path], state_dir=tmp_path)
     assert settings.base_url == "https://10.0.0.1:80"
@@ -77,6 +78,7 @@ def test_files_override(write: Write, tmp_path: Path) -> None:
     assert settings.htpasswd == Path("/people")
     assert (settings.disk_formats, settings.container_formats) == (("raw", "qcow2"), CONTAINER_FORMATS)
     assert (settings.require_format_match, settings.lease_seconds) == (False, 3.5)
+    assert not settings.run_jobs
     assert settings.source.files == (path,)
 
 

@@ -292,3 +292,50 @@ def test_a_waiting_job_is_cancelled_without_being_done(records: JobRecords, cloc
     do(engine(records, clock, work))
     assert (work.given_up, work.done) == ({"job-1": "it was cancelled"}, [])
     assert not records.cancel("job-1", clock.now)
+
+
+def test_a_job_that_is_claimed_while_the_process_stops_is_let_go(records: JobRecords, clock: Clock) -> None:
+    job = add(records)
+
+    async def scenario() -> None:
+        claiming, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(function: Callable[..., Any], *args: Any) -> Any:
+            if function == records.claim:
+                claiming.set()
+                await go_on.wait()
+            return function(*args)
+
+        kinds = {"copy": Kind(Work().perform, Work().give_up)}
+        runner = asyncio.create_task(run_jobs(Engine(records, Worker("w", 10.0, clock), kinds, slow)))
+        await claiming.wait()
+        runner.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(runner, return_exceptions=True)
+
+    asyncio.run(scenario())
+    stored = records.get(job)
+    assert stored is not None
+    assert (stored.worker, stored.attempts, stored.due_at) == ("", 0, clock.now)
+
+
+def test_a_process_stops_though_its_claim_fails(records: JobRecords, clock: Clock) -> None:
+    async def scenario() -> None:
+        claiming, go_on = asyncio.Event(), asyncio.Event()
+
+        async def failing_late(_: Callable[..., Any], *__: Any) -> Any:
+            claiming.set()
+            await go_on.wait()
+            raise RuntimeError("what?")
+
+        kinds = {"copy": Kind(Work().perform, Work().give_up)}
+        runner = asyncio.create_task(run_jobs(Engine(records, Worker("w", 10.0, clock), kinds, failing_late)))
+        await claiming.wait()
+        runner.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(runner, return_exceptions=True)
+
+    asyncio.run(scenario())

@@ -19,8 +19,8 @@ from glimpse.transfer.download import (
     open_data,
     plan_content_range,
     plan_range,
-    stream,
 )
+from glimpse.transfer.reading import stream
 from glimpse.transfer.transfer import Listing, Stores, Transfer
 from tests.unit.world import MISSING, NOON, run
 
@@ -160,7 +160,7 @@ def fetch(transfer: Transfer, image: Image, window: Window) -> bytes | None:
         if data is None:
             return None
         assert not isinstance(data, LocalFile)
-        return b"".join([chunk async for chunk in stream(transfer, data)])
+        return b"".join([chunk async for chunk in stream(transfer.threads, data)])
 
     return run(work())
 

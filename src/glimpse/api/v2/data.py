@@ -14,7 +14,8 @@ from glimpse.catalog.data import readable
 from glimpse.domain.errors import Invalid, UnsupportedContent
 from glimpse.domain.image import Image
 from glimpse.stores.base import LocalFile
-from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range, stream
+from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range
+from glimpse.transfer.reading import stream
 from glimpse.transfer.upload import upload
 
 DATA_TYPE = "application/octet-stream"
@@ -65,7 +66,7 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
     headers["Content-Length"] = str(window.length if window else size)
     if isinstance(data, LocalFile):
         return FileResponse(data, status, headers)
-    chunks: AsyncIterator[bytes] = stream(transfer, data)
+    chunks: AsyncIterator[bytes] = stream(transfer.threads, data)
     return StreamingResponse(chunks, status, headers, media_type=DATA_TYPE)
 
 

@@ -1,9 +1,11 @@
-"""The operations on tasks, on what the service offers, and on the image cache."""
+"""The operations on tasks and jobs, on what the service offers, and on the image cache."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from glimpse.api.operations import Body, Operation, text_parameter
-from glimpse.api.v2 import imports, info, stores, tasks
+from glimpse.api.v2 import imports, info, jobs, stores, tasks
 from glimpse.domain.tasks import TaskStatus, TaskType
 from glimpse.imports.request import Method
 
@@ -11,14 +13,16 @@ _S = HTTPStatus
 _IMAGE = "/v2/images/{image_id}"
 
 
+def _paging(what: str) -> tuple[Mapping[str, Any], ...]:
+    schema = {"type": "integer", "minimum": 0}
+    return (
+        {"name": "limit", "in": "query", "description": f"Most {what}s in the page", "schema": schema},
+        text_parameter("marker", f"Id of the {what} after which the page starts"),
+    )
+
+
 _TASK_QUERY = (
-    {
-        "name": "limit",
-        "in": "query",
-        "description": "Most tasks in the page",
-        "schema": {"type": "integer", "minimum": 0},
-    },
-    text_parameter("marker", "Id of the task after which the page starts"),
+    *_paging("task"),
     text_parameter("status", "Status", *TaskStatus),
     text_parameter("type", "Type", TaskType.IMPORT),
     text_parameter("owner", "Project that owns the task"),
@@ -66,12 +70,12 @@ TASKS = (
         "POST",
         "/v2/tasks",
         "Start a task",
-        tasks.create_task,
+        data_handler=tasks.create_task,
         body=Body.JSON,
         request_schema=_TASK_BODY,
         success=_S.CREATED,
         result="task",
-        errors=(_S.BAD_REQUEST,),
+        errors=(_S.BAD_REQUEST, _S.CONFLICT, _S.REQUEST_ENTITY_TOO_LARGE),
     ),
     Operation(
         "GET", "/v2/tasks/{task_id}", "Show a task", tasks.show_task, result="task", errors=(_S.NOT_FOUND,)
@@ -88,6 +92,28 @@ TASKS = (
         f"{_IMAGE}/tasks",
         "List the tasks of an image",
         tasks.list_image_tasks,
+        errors=(_S.NOT_FOUND,),
+    ),
+)
+
+_JOB = "/v2/jobs/{job_id}"
+JOBS = (
+    Operation(
+        "GET",
+        "/v2/jobs",
+        "List the jobs that are not done yet",
+        jobs.list_jobs,
+        body=Body.IGNORED,
+        query=_paging("job"),
+        result="jobs",
+    ),
+    Operation("GET", _JOB, "Show a job", jobs.show_job, result="job", errors=(_S.NOT_FOUND,)),
+    Operation(
+        "DELETE",
+        _JOB,
+        "Cancel a job",
+        data_handler=jobs.cancel_job,
+        success=_S.ACCEPTED,
         errors=(_S.NOT_FOUND,),
     ),
 )
@@ -171,4 +197,4 @@ CACHE = tuple(
     for method, path, summary, handler, success in _CACHE
 )
 
-OPERATIONS = (*TASKS, *IMPORT, *INFO, *CACHE)
+OPERATIONS = (*TASKS, *JOBS, *IMPORT, *INFO, *CACHE)

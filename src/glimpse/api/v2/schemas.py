@@ -12,6 +12,7 @@ from glimpse.domain.errors import NotFound
 from glimpse.domain.image import MemberStatus
 from glimpse.domain.properties import NOTHING_KNOWN, KnownProperties, known_schemas
 from glimpse.domain.tasks import TaskStatus, TaskType
+from glimpse.jobs.report import JobStatus
 
 Schema = dict[str, Any]
 
@@ -112,6 +113,21 @@ def tasks_schema() -> Schema:
         },
         "links": [{"rel": "describedby", "href": "{schema}"}],
     }
+
+
+def job_schema() -> Schema:
+    """What a job document holds."""
+    texts = ("id", "kind", "image_id")
+    optional = {name: {"type": ["null", "string"]} for name in ("last_error", "worker", "due_at")}
+    numbers = {name: {"type": "integer"} for name in ("bytes_done", "bytes_per_second", "attempts")}
+    properties = {
+        **{name: {"type": "string"} for name in texts},
+        "status": {"type": "string", "enum": list(JobStatus)},
+        **numbers,
+        "bytes_total": {"type": ["null", "integer"]},
+        **optional,
+    }
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _task_properties() -> Schema:

@@ -1,35 +1,73 @@
 """Handlers: tasks, and the tasks of an image (Image API v2, "Tasks")."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from glimpse.api.problems import problem
 from glimpse.api.service import Call, Service
-from glimpse.api.v2.documents import json_response, timestamp
+from glimpse.api.v2.documents import json_response, read_draft, timestamp
 from glimpse.api.v2.query import Query
 from glimpse.catalog import tasks
 from glimpse.catalog.catalog import Limits
+from glimpse.catalog.images import Draft
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.errors import Invalid, NotFound
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.imports.request import Method, Wanted, begin_task
 
 SORT_KEYS = ("created_at", "updated_at", "expires_at", "id", "type", "status")
 # Sent back by clients that show what they got; only the service writes them.
 _IGNORED = frozenset({"status", "owner"})
+_NEEDED = ("import_from", "import_from_format", "image_properties")
 
 
-def create_task(service: Service, call: Call) -> Response:
+async def create_task(service: Service, call: Call, request: Request) -> Response:
     """POST /v2/tasks"""
-    tasks.check_access(service.catalog, call.caller)
-    type_, wanted = _read_task(call.body)
-    task = tasks.create(service.catalog, call.caller, type_, wanted, call.request_id)
+    del request
+    task = await service.transfer.threads.record(_create, service, call)
+    service.jobs.wake()
     response = json_response(_document(task), HTTPStatus.CREATED)
     response.headers["Location"] = f"{call.base_url}/v2/tasks/{task.id}"
     return response
+
+
+def _create(service: Service, call: Call) -> Task:
+    tasks.check_access(service.catalog, call.caller)
+    type_, given = _read_task(call.body)
+    if type_ is not TaskType.IMPORT:
+        return tasks.refuse(service.catalog, call.caller, type_, given, call.request_id)
+    wanted, draft = _read_import(service, given)
+    stores = service.transfer.stores
+    return begin_task(service.catalog, stores, call.caller, draft, wanted, call.request_id)
+
+
+def _read_import(service: Service, given: Mapping[str, Any]) -> tuple[Wanted, Draft]:
+    """An import into a new image, as administrators ask for it: from where, and what image."""
+    for name in _NEEDED:
+        if name not in given or (not given[name] and name != "image_properties"):
+            raise Invalid("input", f"an import needs '{name}'")
+    url, format_, properties = (given[name] for name in _NEEDED)
+    if not isinstance(url, str):
+        raise Invalid("import_from", "a string is expected")
+    try:
+        service.imports.outbound.check_url(url)
+    except Invalid as error:
+        raise Invalid("import_from", error.reason) from None
+    if not isinstance(properties, dict):
+        raise Invalid("image_properties", "a JSON object is expected")
+    if properties.get("disk_format", format_) != format_:
+        raise Invalid("import_from_format", "it is not the image's disk_format")
+    document = {"container_format": "bare", **properties, "disk_format": format_}
+    if document["container_format"] is None:
+        raise Invalid("container_format", "an image with data has one")
+    draft = read_draft(service.catalog.attributes, document, service.catalog.known)
+    return Wanted(Method.WEB_DOWNLOAD, source={"url": url}, shown=given), draft
 
 
 def list_tasks(service: Service, call: Call) -> Response:
@@ -43,11 +81,11 @@ def list_tasks(service: Service, call: Call) -> Response:
     page = tasks.page(service.catalog, call.caller, query)
     document: dict[str, object] = {
         "tasks": [_summary(task) for task in page.tasks],
-        "first": _page_path(call.query, None),
+        "first": page_path("/v2/tasks", call.query, None),
         "schema": "/v2/schemas/tasks",
     }
     if page.next_marker is not None:
-        document["next"] = _page_path(call.query, page.next_marker)
+        document["next"] = page_path("/v2/tasks", call.query, page.next_marker)
     return json_response(document)
 
 
@@ -81,24 +119,30 @@ def list_image_tasks(service: Service, call: Call) -> Response:
 def read_task_query(query: Query, limits: Limits) -> tuple[TaskQuery, str | None]:
     """The page that a client asks for, and the id of the marker. :raises Invalid: names the parameter."""
     given = dict(query)
-    limit = given.get("limit", str(limits.limit_param_default))
-    if not limit.isascii() or not limit.isdigit():
-        raise Invalid("limit", f"'{limit[:40]}' is not a number of tasks")
     status = _one_of(given, "status", *TaskStatus)
     type_ = _one_of(given, "type", TaskType.IMPORT)
     page = TaskQuery(
-        # More digits than any limit has need not be read.
-        limit=min(int(limit.lstrip("0")[:10] or "0"), limits.api_limit_max),
+        limit=read_limit(given.get("limit"), limits),
         sort_key=_one_of(given, "sort_key", *SORT_KEYS) or "created_at",
         descending=_one_of(given, "sort_dir", "asc", "desc") != "asc",
         status=TaskStatus(status) if status else None,
         type=TaskType(type_) if type_ else None,
         owner=given.get("owner"),
     )
-    return page, _read_marker(given.get("marker"))
+    return page, read_marker(given.get("marker"))
 
 
-def _read_marker(marker: str | None) -> str | None:
+def read_limit(text: str | None, limits: Limits) -> int:
+    """How many entries a page shall hold. :raises Invalid: not a number."""
+    limit = str(limits.limit_param_default) if text is None else text
+    if not limit.isascii() or not limit.isdigit():
+        raise Invalid("limit", f"'{limit[:40]}' is not a number of entries")
+    # More digits than any limit has need not be read.
+    return min(int(limit.lstrip("0")[:10] or "0"), limits.api_limit_max)
+
+
+def read_marker(marker: str | None) -> str | None:
+    """The id after which a page starts. :raises Invalid: it is none."""
     if marker is not None and len(marker) != len("00000000-0000-0000-0000-000000000000"):
         raise Invalid("marker", f"'{marker[:60]}' is not a UUID")
     return marker
@@ -123,11 +167,12 @@ def _read_task(body: object) -> tuple[TaskType, dict[str, Any]]:
     return TaskType(body["type"]), body["input"]
 
 
-def _page_path(query: Query, marker: str | None) -> str:
+def page_path(path: str, query: Query, marker: str | None) -> str:
+    """The link to a page of what is at this path: the query, with this marker instead of the one it has."""
     kept = [(name, value) for name, value in query if name != "marker"]
     if marker is not None:
         kept.append(("marker", marker))
-    return f"/v2/tasks?{urlencode(kept)}" if kept else "/v2/tasks"
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def _summary(task: Task) -> dict[str, object]:

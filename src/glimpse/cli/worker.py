@@ -1,0 +1,43 @@
+"""`glimpse worker`: a process of the service that does jobs and keeps house, and answers no requests."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+import click
+
+from glimpse.api.service import Service
+from glimpse.app import background, make_service
+from glimpse.cli.serve import prepare
+from glimpse.config.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+
+def work_forever(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; then the jobs that are under way are let go for others to take.
+
+    :raises Invalid: the state folder or a file that the settings name cannot be used.
+    :raises Unavailable: the database cannot be used.
+    """
+    prepare(settings)
+    service = make_service(settings)
+    worker = service.transfer.worker.id
+    asyncio.run(work(service, lambda: _tell(f"Worker {worker} is doing jobs.")))
+    _tell(f"Worker {worker} has stopped.")
+
+
+async def work(service: Service, ready: Callable[[], object]) -> None:
+    """Do jobs and keep house until a signal comes; `ready` is called when that has begun."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with background(service, jobs=True):
+        ready()
+        await stop.wait()
+
+
+def _tell(text: str) -> None:
+    click.echo(text)
+    LOG.info("%s", text)
