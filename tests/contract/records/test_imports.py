@@ -373,6 +373,11 @@ class TestPublishing:
 
 
 class TestFailing:
+    def test_an_empty_change_deletes_nothing(self, records: Records) -> None:
+        job = importing(records)
+        assert records.imports.fail(job, "because", ImageChange(), LATER, NOW) == []
+        assert records.images.get(job.subject, None).status is ImageStatus.QUEUED
+
     def test_the_image_is_queued_and_nothing_is_staged(self, records: Records) -> None:
         staged = stage(records)
         job = importing(records, staged)
