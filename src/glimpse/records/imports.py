@@ -170,9 +170,9 @@ class SqlImportRecords:
                 return []
             removals: list[Intent] = []
             with suppress(NotFound, Conflict):
-                left = _queue if change_ else _delete
+                left = _delete if change_ is None else _queue
                 removals = _removals(connection, job, left(connection, job.subject, now))
-            if change_:
+            if change_ is not None:
                 with suppress(NotFound, Conflict):
                     change(connection, job.subject, change_, _SETTLED, now)
             settle_task(connection, job.id, TaskStatus.FAILURE, reason, expires_at, now)
