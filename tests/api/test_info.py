@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests.api.world import Client
+from tests.api.fixtures import MakeWorld
+from tests.api.world import ALICE, Client
+
+
+def test_where_no_method_of_import_is_enabled(make_world: MakeWorld) -> None:
+    alice = make_world("[DEFAULT]\nenabled_import_methods = []\n").client(ALICE)
+    assert alice.get("/v2/info/import").json()["import-methods"]["value"] == []
+    image = alice.create()["id"]
+    answer = alice.post(f"/v2/images/{image}/import", {"method": {"name": "web-download"}})
+    assert answer.status_code == 400
+    assert "'web-download' is not enabled" in answer.text
+    staged = alice.ask("PUT", f"/v2/images/{image}/stage", content=b"x")
+    assert staged.status_code == 404
+    assert alice.show(str(image))["status"] == "queued"
 
 
 @pytest.mark.parametrize(

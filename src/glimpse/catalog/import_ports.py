@@ -105,6 +105,6 @@ class ImportRecords(Protocol):
     ) -> list[Intent]:
         """Put an image that is importing back to queued, write `change`; the task has failed, the job ends.
 
-        With None for `change`, an image that is importing is deleted, protected or not. Staged data of an
-        image that is queued or deleted then goes: its DISCARD intent comes back.
+        With None, an image that is importing is deleted, protected or not. Staged data of an image that is
+        queued or deleted then goes: its DISCARD intent comes back.
         """
