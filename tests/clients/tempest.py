@@ -32,7 +32,7 @@ class Outcome:
         return self.id.split("[")[0].removeprefix("setUpClass (").removesuffix(")")
 
 
-def options(keystone: Keystone, folder: Path, http_image: str) -> Options:
+def options(keystone: Keystone, folder: Path, http_image: str, http_qcow2_image: str) -> Options:
     """Tempest's configuration: an image service and nothing else, users made for each class of tests."""
     none = dict.fromkeys(("nova", "neutron", "cinder", "swift", "horizon"), False)
     return {
@@ -49,7 +49,12 @@ def options(keystone: Keystone, folder: Path, http_image: str) -> Options:
         },
         "identity": {"uri_v3": keystone.url, "auth_version": "v3", "region": "RegionOne"},
         "service_available": {**none, "glance": True},
-        "image": {"http_image": http_image, "build_interval": 0},
+        "image": {
+            "http_image": http_image,
+            "http_qcow2_image": http_qcow2_image,
+            "build_interval": 1,
+            "build_timeout": 60,
+        },
         "image-feature-enabled": {
             "import_image": True,
             "manage_locations": True,
@@ -82,6 +87,17 @@ def run(programs: Path, folder: Path, options: Options, regex: str) -> list[Outc
     outcomes = [Outcome(**json.loads(line)) for line in told.stdout.decode().splitlines()]
     assert outcomes, f"Tempest has run nothing:\n{done.stdout[-4000:]!r}\n{done.stderr[-4000:]!r}"
     return outcomes
+
+
+def together(*runs: Iterable[Outcome]) -> list[Outcome]:
+    """The outcomes of several runs. What one of them has skipped and another has done was not skipped."""
+    outcomes = [outcome for run in runs for outcome in run]
+    done = [outcome.name for outcome in outcomes if outcome.status != "skip"]
+    return [
+        outcome
+        for outcome in outcomes
+        if outcome.status != "skip" or not any(name.startswith(outcome.name) for name in done)
+    ]
 
 
 def listed(document: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Tempest's image tests. Nothing fails, and `docs/conformance.md` explains each test that is skipped."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,8 +10,8 @@ import pytest
 from tests.clients.environment import CHECKOUT, TEMPEST, RegistryUnreachable, prepare
 from tests.clients.keystone import Keystone, service_address
 from tests.clients.operated import in_the_catalog
-from tests.clients.process import Options
-from tests.clients.tempest import Outcome, listed, options, run, unexplained
+from tests.clients.process import Options, merged
+from tests.clients.tempest import Outcome, listed, options, run, together, unexplained
 
 pytestmark = [
     pytest.mark.clients,
@@ -20,49 +21,63 @@ pytestmark = [
 DOCUMENT = CHECKOUT / "docs" / "conformance.md"
 
 
+# What needs several stores.
+SEVERAL = r"^tempest\.api\.image.*(MultiStores|ImportCopyImages|StoreWeight)"
+
+
 @pytest.fixture(scope="module")
-def http_image() -> Iterator[str]:
-    """The URL of an image that a web server has."""
+def http_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The URLs of two images that a web server has; the second is a QCOW2."""
     url, root = service_address("NGINX_URL"), service_address("NGINX_ROOT")
     if url is None or root is None:
         pytest.skip("nginx is not running; start it with: make services")
-    file = Path(root) / "tempest.img"
-    file.write_bytes(bytes(range(256)) * 4096)
-    yield f"{url}/{file.name}"
-    file.unlink()
+    raw, qcow2 = Path(root) / "tempest.img", Path(root) / "tempest.qcow2"
+    raw.write_bytes(bytes(range(256)) * 4096)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, qcow2], check=True)
+    yield f"{url}/{raw.name}", f"{url}/{qcow2.name}"
+    for file in (raw, qcow2):
+        file.unlink()
 
 
 @pytest.fixture(scope="module")
-def outcomes(keystone: Keystone, http_image: str, tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
-    """What became of all tests of the Image API."""
+def outcomes(
+    keystone: Keystone, http_images: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> list[Outcome]:
+    """What became of all tests of the Image API, with one store and, where they need them, with several."""
     try:
         programs = prepare(TEMPEST)
     except RegistryUnreachable as error:
         pytest.skip(f"Tempest cannot be installed: {error}")
-    folder, stores = tmp_path_factory.mktemp("tempest"), tmp_path_factory.mktemp("stores")
-    with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), service(http_image, stores)):
-        return run(programs, folder, options(keystone, folder, http_image), r"^tempest\.api\.image")
+
+    def tempest(regex: str, service: Options) -> list[Outcome]:
+        folder = tmp_path_factory.mktemp("tempest")
+        with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), service):
+            return run(programs, folder, options(keystone, folder, *http_images), regex)
+
+    one = service(http_images[0])
+    several = merged(one, stores(tmp_path_factory.mktemp("stores")))
+    return together(tempest(r"^tempest\.api\.image", one), tempest(SEVERAL, several))
 
 
-def service(http_image: str, folder: Path) -> Options:
-    """What our service has that is off unless it is asked for; its stores are below `folder`.
-
-    Tempest expects the stores of an image in the order of their names.
-    """
+def service(http_image: str) -> Options:
+    """What our service has that is off unless it is asked for."""
     address = urlsplit(http_image)
-    stores: Options = {
-        name: {"filesystem_store_datadir": folder / name, "weight": weight}
-        for weight, name in enumerate(("third", "second", "first"))
-    }
     return {
-        **stores,
-        "DEFAULT": {
-            "show_multiple_locations": True,
-            "enabled_backends": "first:file,second:file,third:file,web:http",
-        },
-        "glance_store": {"default_backend": "first"},
+        "DEFAULT": {"show_multiple_locations": True},
         "import_filtering_opts": {"allowed_hosts": address.hostname, "allowed_ports": address.port},
         "image_format": {"require_image_format_match": False},
+    }
+
+
+def stores(folder: Path) -> Options:
+    """Several stores below `folder`. Tempest expects those of an image in the order of their names."""
+    return {
+        **{
+            name: {"filesystem_store_datadir": folder / name, "weight": weight}
+            for weight, name in enumerate(("third", "second", "first"))
+        },
+        "DEFAULT": {"enabled_backends": "first:file,second:file,third:file,web:http"},
+        "glance_store": {"default_backend": "first"},
     }
 
 
