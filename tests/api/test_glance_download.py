@@ -187,11 +187,9 @@ def test_a_service_that_the_rules_forbid(make_world: MakeWorld, glance: Glance) 
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"glance_region": "nowhere"}, "glance_region"),
         ({"glance_region": 5}, "glance_region"),
         ({"glance_image_id": "one"}, "glance_image_id"),
         ({"glance_image_id": None}, "glance_image_id"),
-        ({"glance_service_interface": "internal"}, "glance_region"),
         ({"glance_service_interface": ["public"]}, "glance_service_interface"),
     ],
 )
@@ -200,6 +198,17 @@ def test_what_makes_no_sense(world: World, glance: Glance, changed: Json, field:
     image = alice.create()
     answer = begin(alice, image, "glance-download", **{**WANTED, **changed})
     assert (answer.status_code, field in answer.text) == (400, True)
+    assert (alice.show(image["id"])["status"], glance.requests) == ("queued", [])
+
+
+@pytest.mark.parametrize("changed", [{"glance_region": "nowhere"}, {"glance_service_interface": "internal"}])
+def test_what_the_catalog_does_not_know(world: World, glance: Glance, changed: Json) -> None:
+    alice = at(world, glance)
+    image = alice.create()
+    assert begin(alice, image, "glance-download", **{**WANTED, **changed}).status_code == 202
+    world.do_jobs()
+    [task] = alice.get(f"/v2/images/{image['id']}/tasks").json()["tasks"]
+    assert (task["status"], "glance_region" in task["message"]) == ("failure", True)
     assert (alice.show(image["id"])["status"], glance.requests) == ("queued", [])
 
 

@@ -57,6 +57,7 @@ def options(keystone: Keystone, folder: Path, http_image: str, http_qcow2_image:
         },
         "image-feature-enabled": {
             "import_image": True,
+            "store_weight_enabled": True,
             "manage_locations": True,
             "http_store_enabled": True,
             "image_format_enforcement": False,

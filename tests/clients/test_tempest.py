@@ -54,17 +54,21 @@ def outcomes(
         with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), service):
             return run(programs, folder, options(keystone, folder, *http_images), regex)
 
-    one = service(http_images[0])
+    one = service(http_images[0], keystone.images)
     several = merged(one, stores(tmp_path_factory.mktemp("stores")))
     return together(tempest(r"^tempest\.api\.image", one), tempest(SEVERAL, several))
 
 
-def service(http_image: str) -> Options:
-    """What our service has that is off unless it is asked for."""
-    address = urlsplit(http_image)
+def service(http_image: str, own: str) -> Options:
+    """What our service has that is off unless it is asked for. Its `own` address may be asked for images."""
+    addresses = [urlsplit(url) for url in (http_image, own)]
+    methods = "[glance-direct, web-download, copy-image, glance-download]"
     return {
-        "DEFAULT": {"show_multiple_locations": True},
-        "import_filtering_opts": {"allowed_hosts": address.hostname, "allowed_ports": address.port},
+        "DEFAULT": {"show_multiple_locations": True, "enabled_import_methods": methods},
+        "import_filtering_opts": {
+            "allowed_hosts": ",".join({str(address.hostname) for address in addresses}),
+            "allowed_ports": ",".join(str(address.port) for address in addresses),
+        },
         "image_format": {"require_image_format_match": False},
     }
 

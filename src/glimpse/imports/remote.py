@@ -31,6 +31,8 @@ def adopt(
 
     and what `Outbound.get_json` raises.
     """
+    if not source["url"]:
+        raise Invalid("glance_region", "no image service with that interface is known there")
     found = outbound.get_json(source["url"], headers_for(source))
     if not isinstance(found, dict):
         raise Invalid("glance_image_id", "what is there is no image")

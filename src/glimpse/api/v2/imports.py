@@ -120,12 +120,14 @@ def _remote(call: Call, described: Mapping[str, Any]) -> Mapping[str, str]:
     try:
         UUID(image_id)
     except ValueError:
-        raise Invalid("glance_image_id", "a UUID is expected") from None
+        # Clients (Tempest) look for these words.
+        raise Invalid("glance_image_id", "the image id does not look like a UUID") from None
     for endpoint in call.caller.image_endpoints:
         if (endpoint.region, endpoint.interface) == (region, interface):
             base = endpoint.url.rstrip("/").removesuffix("/v2")
             return {"url": f"{base}/v2/images/{image_id}", "token": call.caller.token or ""}
-    raise Invalid("glance_region", f"no image service with the interface '{interface[:40]}' is known there")
+    # As with Glance, the task tells that there is none.
+    return {"url": ""}
 
 
 def _text(described: Mapping[str, Any], name: str) -> str:
