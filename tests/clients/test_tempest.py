@@ -22,7 +22,7 @@ DOCUMENT = CHECKOUT / "docs" / "conformance.md"
 
 
 # What needs several stores.
-SEVERAL = r"^tempest\.api\.image.*(MultiStores|ImportCopyImages|StoreWeight)"
+SEVERAL = r"^tempest\.api\.image.*(MultiStores|ImportCopyImages|StoreWeight|ImportImagesNegative)"
 
 
 @pytest.fixture(scope="module")
