@@ -266,7 +266,10 @@ def _imports(config: cfg.ConfigOpts) -> ImportSettings:
         ignore_user_roles=frozenset(role.lower() for role in injection.ignore_user_roles),
         output_format=config.image_conversion.output_format,
         vmdk_allowed_types=frozenset(config.image_format.vmdk_allowed_types),
-        extra_properties=tuple(config.glance_download_properties.extra_properties),
+        # In brackets or without: operators write such lists in both ways.
+        extra_properties=tuple(
+            name.strip("[]") for name in config.glance_download_properties.extra_properties
+        ),
         max_workers=config.taskflow_executor.max_workers,
     )
 
