@@ -100,10 +100,15 @@ def read_rules(config: cfg.ConfigOpts) -> Rules:
     """What the options allow of URLs that images come from."""
     options = config.import_filtering_opts
     schemes, hosts, ports = (
-        Choice(frozenset(options[f"allowed_{kind}"]), frozenset(options[f"disallowed_{kind}"]))
+        Choice(unbracketed(options[f"allowed_{kind}"]), unbracketed(options[f"disallowed_{kind}"]))
         for kind in ("schemes", "hosts", "ports")
     )
     return Rules(schemes, hosts, ports)
+
+
+def unbracketed(items: Iterable[str]) -> frozenset[str]:
+    """The items of a list that Glance wants in brackets, where we take it without them, too."""
+    return frozenset(item.strip("[] ") for item in items) - {""}
 
 
 def _backends(config: cfg.ConfigOpts, backends: Mapping[str, str], state: Path) -> Iterator[StorePlace]:

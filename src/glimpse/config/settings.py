@@ -22,6 +22,7 @@ from glimpse.config.places import (
     read_rules,
     read_scratch_folder,
     read_stores,
+    unbracketed,
 )
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
@@ -266,10 +267,7 @@ def _imports(config: cfg.ConfigOpts) -> ImportSettings:
         ignore_user_roles=frozenset(role.lower() for role in injection.ignore_user_roles),
         output_format=config.image_conversion.output_format,
         vmdk_allowed_types=frozenset(config.image_format.vmdk_allowed_types),
-        # In brackets or without: operators write such lists in both ways.
-        extra_properties=tuple(
-            name.strip("[]") for name in config.glance_download_properties.extra_properties
-        ),
+        extra_properties=tuple(sorted(unbracketed(config.glance_download_properties.extra_properties))),
         max_workers=config.taskflow_executor.max_workers,
     )
 
