@@ -12,7 +12,7 @@ from benchmarks.settings import GIB
 from benchmarks.transfers import Client, cost, delete, make_source, new_image, start_nginx, touch_memory
 
 # What lets the service fetch from this machine.
-RULES = "[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports =\n"
+RULES = "[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = []\n"
 POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 300
 
