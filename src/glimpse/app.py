@@ -29,7 +29,7 @@ from glimpse.config.files import Source
 from glimpse.config.image_schema import read_known_properties
 from glimpse.config.logs import set_up_logs
 from glimpse.config.paste import read_pipeline
-from glimpse.config.places import FilePlace, StorePlace
+from glimpse.config.places import StorePlace
 from glimpse.config.settings import Settings, check_values, read_config, require_loopback, settings_of
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
@@ -41,10 +41,7 @@ from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
-from glimpse.stores.base import Store
-from glimpse.stores.filesystem import FilesystemStore
 from glimpse.stores.outbound import Outbound, Patience
-from glimpse.transfer.lanes import BATCH_BYTES
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
 from glimpse.transfer.threads import start_threads
@@ -247,33 +244,21 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
 def stores_of(settings: Settings) -> Stores:
     """The stores, with what the operator says of them."""
     return Stores(
-        {place.id: _store(settings, place) for place in settings.stores},
+        {place.id: place.backend.open(place.id) for place in settings.stores},
         settings.default_store,
         several=settings.several_stores,
         listings={place.id: _listing(place) for place in settings.stores},
     )
 
 
-def _store(settings: Settings, place: StorePlace) -> Store:
-    if isinstance(place, FilePlace):
-        return FilesystemStore(place.id, place.folder, thin=place.thin, file_mode=place.file_mode)
-    # Imported only when used, as all clients of stores.
-    from glimpse.stores.http import HttpStore
-
-    patience = Patience(retries=settings.http_retries)
-    outbound = Outbound(settings.url_rules, patience, ca_file=place.ca_file, insecure=place.insecure)
-    return HttpStore(place.id, outbound)
-
-
 def _listing(place: StorePlace) -> Listing:
-    if not isinstance(place, FilePlace):
-        return Listing("http", place.weight, place.description, read_only=True)
-    properties = {
-        "data_dir": str(place.folder),
-        "chunk_size": BATCH_BYTES,
-        "thin_provisioning": place.thin,
-    }
-    return Listing("file", place.weight, place.description, properties=properties)
+    return Listing(
+        place.kind,
+        place.weight,
+        place.description,
+        read_only=place.read_only,
+        properties=place.backend.properties(),
+    )
 
 
 def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:

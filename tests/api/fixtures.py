@@ -17,7 +17,9 @@ from glimpse.access.identity import Identity
 from glimpse.access.policy import OsloPolicy
 from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
-from glimpse.config.places import FilePlace
+from glimpse.config.backends.files import FileBackend
+from glimpse.config.backends.http import HttpBackend
+from glimpse.config.backends.kind import Backend
 from glimpse.config.settings import Settings, read_config, read_settings
 from glimpse.records import open_records
 from glimpse.records.database import connect
@@ -142,11 +144,16 @@ def make_world(
 
 def _moved(settings: Settings, state: Path) -> Settings:
     """The settings for a service that keeps everything in this folder, and asks web servers once."""
-    stores = tuple(
-        replace(place, folder=state / place.folder.name) if isinstance(place, FilePlace) else place
-        for place in settings.stores
-    )
+    stores = tuple(replace(place, backend=_moved_backend(place.backend, state)) for place in settings.stores)
     return replace(settings, state_dir=state, stores=stores, http_retries=0)
+
+
+def _moved_backend(backend: Backend, state: Path) -> Backend:
+    if isinstance(backend, FileBackend):
+        return replace(backend, folder=state / backend.folder.name)
+    if isinstance(backend, HttpBackend):
+        return replace(backend, retries=0)
+    return backend
 
 
 @pytest.fixture

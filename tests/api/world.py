@@ -25,6 +25,7 @@ from glimpse.app import engine_of, imports_of, options_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
+from glimpse.config.backends.files import FileBackend
 from glimpse.config.settings import Settings, read_config
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller, Endpoint
@@ -207,8 +208,9 @@ class World:
 
     def folder(self, store: str) -> Path:
         """The folder of a store of files."""
-        [folder] = (place.folder for place in self.settings.file_stores if place.id == store)
-        return folder
+        [backend] = (place.backend for place in self.settings.stores if place.id == store)
+        assert isinstance(backend, FileBackend)
+        return backend.folder
 
     def files(self, store: str | None = None) -> list[str]:
         """The names of everything in the folder of a store (None: the default), hidden files too."""

@@ -104,15 +104,15 @@ def prepare_state(settings: Settings) -> None:
     """Make the folders that the service keeps. :raises Invalid: they cannot be made."""
     if _keeps_state(settings):
         make_folder("state_dir", settings.state_dir, 0o700)
-    for store in settings.file_stores:
-        make_folder("filesystem_store_datadir", store.folder, 0o750)
+    for folder in settings.image_folders:
+        make_folder("filesystem_store_datadir", folder, 0o750)
 
 
 def _keeps_state(settings: Settings) -> bool:
     """Whether anything is in the state folder: a configuration of Glance's names other places for all."""
     in_state = settings.database_url.startswith(f"sqlite:///{settings.state_dir}/")
     users = settings.auth_strategy == "http_basic" and settings.htpasswd.is_relative_to(settings.state_dir)
-    images = any(store.folder.is_relative_to(settings.state_dir) for store in settings.file_stores)
+    images = any(folder.is_relative_to(settings.state_dir) for folder in settings.image_folders)
     return in_state or users or images
 
 

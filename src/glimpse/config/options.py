@@ -5,6 +5,7 @@ Each one is documented in `docs/reference/configuration.md`; a test holds that.
 
 from oslo_config import cfg, types
 
+from glimpse.config.backends import OPTIONS as STORE_OPTIONS
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 
 DEFAULT = (
@@ -75,7 +76,7 @@ DEFAULT = (
     ),
     cfg.DictOpt(
         "enabled_backends",
-        help="Stores, as `id:type`: any number of the type `file`, and one `http` at most.",
+        help="Stores, as `id:type`: any number of each type, but one `http` at most.",
     ),
     cfg.StrOpt(
         "node_staging_uri", help="Scratch space, as a `file://` URI, if [os_glance_tasks_store] names none."
@@ -95,42 +96,17 @@ PASTE = (
 
 STORES = (
     cfg.ListOpt(
-        "stores", default=["file", "http"], help="Stores without `enabled_backends`: `file`, `http`."
+        "stores", default=["file", "http"], help="Stores without `enabled_backends`, by their types."
     ),
     cfg.StrOpt(
-        "default_store", default="file", help="Where new images go without `enabled_backends`: `file`."
+        "default_store", default="file", help="Without `enabled_backends`: which type new images go to."
     ),
     cfg.StrOpt("default_backend", help="Which of `enabled_backends` new images go to."),
 )
 
-# Of the group [glance_store], or of the groups named like the stores of `enabled_backends`.
-STORE = (
-    cfg.StrOpt(
-        "filesystem_store_datadir", help="Folder of the images. Default: `images` in the state folder."
-    ),
-    cfg.MultiStrOpt("filesystem_store_datadirs", help="As `filesystem_store_datadir`; so far one folder."),
-    cfg.IntOpt(
-        "filesystem_store_file_perm", default=0, help="Permissions of image files, as in chmod; 0: 640."
-    ),
-    cfg.BoolOpt(
-        "filesystem_thin_provisioning", default=True, help="Keep holes instead of writing blocks of zeros."
-    ),
-)
-
-# Of the same groups.
-HTTP_STORE = (
-    cfg.StrOpt("https_ca_certificates_file", help="Authorities that HTTPS locations are verified by."),
-    cfg.BoolOpt(
-        "https_insecure",
-        default=False,
-        help="Do not verify HTTPS locations, unless there is a CA file.",
-    ),
-)
-
 # Of the groups named like the stores of `enabled_backends`; what one leaves out is as in [backend_defaults].
 BACKEND = (
-    *STORE,
-    *HTTP_STORE,
+    *STORE_OPTIONS,
     cfg.IntOpt("weight", default=0, help="Of an image's stores, the one with the highest is read first."),
     cfg.StrOpt("store_description", help="What clients are told of the store."),
 )
@@ -300,7 +276,7 @@ GROUPS = {
     "DEFAULT": DEFAULT,
     "database": DATABASE,
     "paste_deploy": PASTE,
-    "glance_store": STORES + STORE + HTTP_STORE,
+    "glance_store": STORES + STORE_OPTIONS,
     "backend_defaults": BACKEND,
     "os_glance_tasks_store": TASKS_STORE,
     "import_filtering_opts": IMPORT_FILTERING,

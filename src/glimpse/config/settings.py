@@ -12,18 +12,11 @@ from typing import Any
 from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
+from glimpse.config.backends.files import FileBackend
 from glimpse.config.files import Source, entries, files_of
 from glimpse.config.options import BACKEND, register, registered
-from glimpse.config.places import (
-    FilePlace,
-    StorePlace,
-    check_names,
-    default_store,
-    read_rules,
-    read_scratch_folder,
-    read_stores,
-    unbracketed,
-)
+from glimpse.config.places import StorePlace, check_names, default_store, read_scratch_folder, read_stores
+from glimpse.config.rules import read_rules, unbracketed
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
 
@@ -98,9 +91,10 @@ class Settings:
         return f"{scheme}://{host}:{self.bind_port}"
 
     @property
-    def file_stores(self) -> tuple[FilePlace, ...]:
-        """Those of the stores that keep images in a folder."""
-        return tuple(store for store in self.stores if isinstance(store, FilePlace))
+    def image_folders(self) -> tuple[Path, ...]:
+        """Those of the stores that keep images in files."""
+        backends = (store.backend for store in self.stores)
+        return tuple(backend.folder for backend in backends if isinstance(backend, FileBackend))
 
 
 def default_state_dir(program: str = "glimpse") -> Path:

@@ -15,7 +15,9 @@ from glimpse.cli.serve import (
     password_file,
     prepare_state,
 )
-from glimpse.config.places import FilePlace, HttpPlace
+from glimpse.config.backends.files import FileBackend
+from glimpse.config.backends.http import HttpBackend
+from glimpse.config.places import StorePlace
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Invalid, Unavailable
 
@@ -39,19 +41,23 @@ def test_folders(settings: Settings) -> None:
     for _ in range(2):
         prepare_state(settings)
     assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
-    [images] = settings.file_stores
-    assert stat.S_IMODE(images.folder.stat().st_mode) == 0o750
+    [images] = settings.image_folders
+    assert stat.S_IMODE(images.stat().st_mode) == 0o750
 
 
 def test_every_store_has_its_folder(settings: Settings, tmp_path: Path) -> None:
-    places = [FilePlace(name, tmp_path / name) for name in ("fast", "slow")]
-    several = replace(settings, stores=(*places, HttpPlace("web")), database_url="sqlite:////a/b")
+    places = [StorePlace(name, "file", FileBackend(tmp_path / name)) for name in ("fast", "slow")]
+    several = replace(
+        settings,
+        stores=(*places, StorePlace("web", "http", HttpBackend(settings.url_rules))),
+        database_url="sqlite:////a/b",
+    )
     prepare_state(replace(several, auth_strategy="paste"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fast", "slow"]
 
 
 def test_a_state_folder_that_nothing_is_in_is_not_made(settings: Settings, tmp_path: Path) -> None:
-    images = (FilePlace("file", tmp_path / "images"),)
+    images = (StorePlace("file", "file", FileBackend(tmp_path / "images")),)
     elsewhere = replace(settings, stores=images, database_url="sqlite:////a/b")
     prepare_state(replace(elsewhere, auth_strategy="paste"))
     assert not settings.state_dir.exists()

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from glimpse.config.places import FilePlace, HttpPlace
+from glimpse.config.backends.files import FileBackend
+from glimpse.config.backends.http import HttpBackend
+from glimpse.config.places import StorePlace
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Invalid
 
@@ -49,18 +51,20 @@ def read(tmp_path: Path) -> Read:
 
 def test_several_stores(read: Read) -> None:
     settings = read(THREE)
+    fast, slow = FileBackend(Path("/fast"), 0o600, thin=False), FileBackend(Path("/slow"), 0o600, thin=True)
+    web = HttpBackend(settings.url_rules, insecure=True)
     assert settings.stores == (
-        FilePlace("fast", Path("/fast"), 0o600, thin=False, weight=10, description="quick"),
-        HttpPlace("web", insecure=True, weight=3, description="somewhere"),
-        FilePlace("slow", Path("/slow"), 0o600, thin=True, weight=3, description="somewhere"),
+        StorePlace("fast", "file", fast, weight=10, description="quick"),
+        StorePlace("web", "http", web, read_only=True, weight=3, description="somewhere"),
+        StorePlace("slow", "file", slow, weight=3, description="somewhere"),
     )
-    assert [store.id for store in settings.file_stores] == ["fast", "slow"]
+    assert settings.image_folders == (Path("/fast"), Path("/slow"))
     assert (settings.default_store, settings.several_stores) == ("slow", True)
 
 
 def test_one_store_with_a_name(read: Read, tmp_path: Path) -> None:
     settings = read("[DEFAULT]\nenabled_backends = Fast:file\n[glance_store]\ndefault_backend = Fast\n")
-    assert settings.stores == (FilePlace("Fast", tmp_path / "images"),)
+    assert settings.stores == (StorePlace("Fast", "file", FileBackend(tmp_path / "images")),)
     assert (settings.default_store, settings.several_stores) == ("Fast", True)
 
 
@@ -69,7 +73,7 @@ def test_sections_are_found_however_they_are_written(read: Read) -> None:
         "[DEFAULT]\nenabled_backends = Fast:file\n[glance_store]\ndefault_backend = Fast\n"
         "[Fast]\nfilesystem_store_datadir = /fast\n"
     )
-    assert settings.stores == (FilePlace("Fast", Path("/fast")),)
+    assert settings.stores == (StorePlace("Fast", "file", FileBackend(Path("/fast"))),)
 
 
 def test_the_environment_reaches_a_store(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +135,8 @@ def test_the_example_in_the_guide(read: Read) -> None:
         ("archive", 0),
         ("web", 0),
     ]
-    assert [(store.file_mode, store.thin) for store in settings.file_stores] == [
+    backends = [store.backend for store in settings.stores if isinstance(store.backend, FileBackend)]
+    assert [(backend.file_mode, backend.thin) for backend in backends] == [
         (0o640, True),
         (0o640, False),
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glimpse.config.places import read_rules
+from glimpse.config.rules import read_rules
 from glimpse.config.settings import read_config
 
 

@@ -7,9 +7,11 @@ import pytest
 from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
+from glimpse.config.backends.files import FileBackend
+from glimpse.config.backends.http import HttpBackend
 from glimpse.config.files import Source
 from glimpse.config.options import GROUPS, register
-from glimpse.config.places import FilePlace, HttpPlace
+from glimpse.config.places import StorePlace
 from glimpse.config.settings import default_state_dir, read_config, read_quota, read_settings, settings_of
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 from glimpse.domain.errors import Invalid
@@ -35,7 +37,10 @@ def test_defaults(tmp_path: Path) -> None:
     assert (settings.cert_file, settings.key_file, settings.public_endpoint) == (None, None, None)
     assert settings.state_dir == tmp_path
     assert settings.database_url == f"sqlite:///{tmp_path}/glimpse.db"
-    assert settings.stores == (FilePlace("file", tmp_path / "images"), HttpPlace("http"))
+    assert settings.stores == (
+        StorePlace("file", "file", FileBackend(tmp_path / "images")),
+        StorePlace("http", "http", HttpBackend(settings.url_rules), read_only=True),
+    )
     assert (settings.default_store, settings.several_stores) == ("file", False)
     assert settings.scratch_folder == tmp_path / "scratch"
     assert settings.htpasswd == tmp_path / "htpasswd"
@@ -74,7 +79,7 @@ def test_files_override(write: Write, tmp_path: Path) -> None:
     assert (settings.limits.user_storage_quota, settings.limits.image_tag_quota) == (2 * 2**30, -1)
     assert (settings.limits.limit_param_default, settings.limits.api_limit_max) == (5, 7)
     assert settings.database_url == "postgresql://db/x"
-    assert settings.file_stores == (FilePlace("file", Path("/data"), thin=False),)
+    assert settings.stores[0].backend == FileBackend(Path("/data"), thin=False)
     assert settings.htpasswd == Path("/people")
     assert (settings.disk_formats, settings.container_formats) == (("raw", "qcow2"), CONTAINER_FORMATS)
     assert (settings.require_format_match, settings.lease_seconds) == (False, 3.5)
@@ -208,12 +213,14 @@ def test_permissions_are_written_as_for_chmod(write: Write) -> None:
     modes = {"640": 0o640, "0644": 0o644, "0": 0, "-1": 0, "400": 0o400, "777": 0o777}
     for written, mode in modes.items():
         path = write(f"[glance_store]\nfilesystem_store_file_perm = {written}\n")
-        assert [store.file_mode for store in read_settings([path]).file_stores] == [mode]
+        backend = read_settings([path]).stores[0].backend
+        assert isinstance(backend, FileBackend)
+        assert backend.file_mode == mode
 
 
 def test_one_folder_in_the_plural(write: Write) -> None:
     one = "[glance_store]\nfilesystem_store_datadirs = /one:100\n"
-    assert read_settings([write(one)]).file_stores == (FilePlace("file", Path("/one")),)
+    assert read_settings([write(one)]).image_folders == (Path("/one"),)
     for more in ("filesystem_store_datadirs = /two\n", "filesystem_store_datadir = /two\n"):
         with pytest.raises(Invalid, match="filesystem_store_datadirs"):
             read_settings([write(one + more)])
@@ -221,7 +228,7 @@ def test_one_folder_in_the_plural(write: Write) -> None:
 
 @pytest.mark.parametrize(
     ("stores", "names"),
-    [("file,http", ["file", "http"]), ("file", ["file"]), ("https,filesystem", ["file", "http"])],
+    [("file,http", ["file", "http"]), ("file", ["file"]), ("https,filesystem", ["http", "file"])],
 )
 def test_stores(write: Write, stores: str, names: list[str]) -> None:
     settings = read_settings([write(f"[glance_store]\nstores = {stores}\n")])
@@ -255,7 +262,7 @@ def test_glance_keeps_its_state_where_it_did(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("GLIMPSE_STATE_DIR", "/a")
     settings = settings_of(Source("glance-api"))
     assert settings.state_dir == Path("/var/lib/glance")
-    assert settings.file_stores == (FilePlace("file", Path("/var/lib/glance/images")),)
+    assert settings.image_folders == (Path("/var/lib/glance/images"),)
 
 
 @pytest.mark.parametrize(
