@@ -13,6 +13,7 @@ from glimpse.jobs.ports import Job
 from glimpse.stores.base import LocalFile
 from glimpse.stores.outbound import Outbound
 from glimpse.transfer.download import Window, file_chunks, open_data
+from glimpse.transfer.lanes import WINDOW_BYTES
 from glimpse.transfer.reading import stream
 from glimpse.transfer.transfer import Transfer
 
@@ -60,5 +61,5 @@ async def open_source(
     if found is None:
         raise Gone("The data of the image is not where it was.")
     chunks = file_chunks(found) if isinstance(found, LocalFile) else found
-    async with aclosing(stream(transfer.threads, chunks)) as streamed:
+    async with aclosing(stream(transfer.threads, chunks, WINDOW_BYTES)) as streamed:
         yield Source(streamed, size, staged)

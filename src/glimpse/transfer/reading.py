@@ -17,8 +17,9 @@ WINDOW_BYTES = 512 * 1024
 class _Window:
     """What was read and not yet taken. One thread at a time fills it, and the event loop empties it."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], size: int) -> None:
         self._chunks = chunks
+        self._size = size
         self._loop = asyncio.get_running_loop()
         self._told = False
         # Each is counted by one side alone, so that no lock is needed.
@@ -31,11 +32,11 @@ class _Window:
     @property
     def has_room(self) -> bool:
         """Whether a thread would find something to do."""
-        return not self.ended and self._filled - self._taken < WINDOW_BYTES // 2
+        return not self.ended and self._filled - self._taken < self._size // 2
 
     def fill(self) -> None:
         """Read until the window is full. Raises what the reader raises."""
-        while self._filled - self._taken < WINDOW_BYTES and not self.closed:
+        while self._filled - self._taken < self._size and not self.closed:
             chunk = next(self._chunks, b"")
             if not chunk:
                 self.ended = True
@@ -58,9 +59,11 @@ class _Window:
         self.news.set()
 
 
-async def stream(threads: Threads, chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def stream(
+    threads: Threads, chunks: Iterator[bytes], window_bytes: int = WINDOW_BYTES
+) -> AsyncGenerator[bytes, None]:
     """The chunks of a blocking reader, up to its end or an empty one. Raises what it raises, in its turn."""
-    window = _Window(chunks)
+    window = _Window(chunks, window_bytes)
     filling: asyncio.Future[None] | None = None
     try:
         while True:
