@@ -20,6 +20,8 @@ $(BIN)/glimpse: pyproject.toml constraints.txt
 $(VENV)/.developer: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@! command -v mariadb_config >/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mysqlclient]'
 	@touch $(BIN)/glimpse $@
 
 setup: $(VENV)/.developer  ## make the environment for development

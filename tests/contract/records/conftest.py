@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,18 +47,30 @@ class Server:
         engine.dispose()
 
 
+# Only PyMySQL understands its own words, and is taken for them.
+_PYMYSQL = "?program_name=glimpse"
+
+
 @pytest.fixture(
-    scope="session", params=["sqlite", *(pytest.param(kind, marks=pytest.mark.services) for kind in _SERVERS)]
+    scope="session",
+    params=[
+        pytest.param(("sqlite", ""), id="sqlite"),
+        pytest.param(("postgresql", ""), id="postgresql", marks=pytest.mark.services),
+        pytest.param(("mariadb", ""), id="mariadb", marks=pytest.mark.services),
+        pytest.param(("mariadb", _PYMYSQL), id="mariadb-pymysql", marks=pytest.mark.services),
+    ],
 )
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    kind = str(request.param)
+    kind, words = request.param
     folder = tmp_path_factory.mktemp(kind)
     if kind == "sqlite":
         return Server(kind, folder, None)
     url = _url(kind)
     if url is None or not _answers(url):
         pytest.skip(f"{_SERVERS[kind]} is not running; start it with: make services")
-    return Server(kind, folder, url)
+    if kind == "mariadb" and not words and not find_spec("MySQLdb"):
+        pytest.skip("mysqlclient is not installed; PyMySQL has its own turn")
+    return Server(kind, folder, url + words)
 
 
 @pytest.fixture

@@ -72,6 +72,22 @@ def test_urls_of_glance_lead_to_a_driver_that_is_installed(
     assert engines.parse(url).drivername == driver
 
 
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("mysql+pymysql://u:p@h/d?charset=utf8", "mysql+mysqldb"),
+        ("mysql://u:p@h/d", "mysql+mysqldb"),
+        ("mysql+pymysql://u:p@h/d?program_name=x", "mysql+pymysql"),
+        ("postgresql+psycopg2://u:p@h/d", "postgresql+psycopg2"),
+    ],
+)
+def test_mysqlclient_is_taken_where_it_understands_the_url(
+    monkeypatch: pytest.MonkeyPatch, url: str, driver: str
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda module: True)
+    assert engines.parse(url).drivername == driver
+
+
 def test_without_any_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "find_spec", lambda module: None)
     with pytest.raises(Unavailable, match="mysql"):
