@@ -74,8 +74,8 @@ def parse(text: str) -> URL:
 def _driver(url: URL, backend: str) -> str:
     drivers = _DRIVERS[backend]
     asked = url.drivername.partition("+")[2]
-    # Configurations of OpenStack ask for PyMySQL because eventlet wanted it, and seldom mean it. What is said in
-    # its own words, only it understands.
+    # Configurations of OpenStack ask for PyMySQL because eventlet wanted it, and seldom mean it. What is said
+    # in its own words, only it understands.
     wanted = drivers[0][0] if backend in _MYSQL and url.query.keys() <= _COMMON_WORDS else asked
     for name, module in sorted(drivers, key=lambda driver: driver[0] != wanted):
         if find_spec(module):
