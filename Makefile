@@ -34,10 +34,14 @@ check: $(VENV)/.developer  ## style, types, import rules and the quick tests
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m 'not services' --numprocesses auto --dist loadfile tests/unit tests/contract tests/api tests/museum
+	$(BIN)/pytest -q -m 'not services' --numprocesses auto --dist loadfile $(QUICK)
+
+# These share nothing, so that all cores may work on them. The others start servers, and kill and hang them.
+QUICK := tests/unit tests/contract tests/api tests/museum
 
 test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(QUICK)
+	$(BIN)/pytest $(addprefix --ignore=,$(QUICK))
 
 conformance: $(VENV)/.developer  ## Tempest's image tests against a running service
 	$(BIN)/pytest tests/clients/test_tempest.py

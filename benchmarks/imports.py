@@ -69,12 +69,14 @@ def web_download(client: Client, image: str, url: str) -> None:
     if answer.status != 202:
         raise Failed(f"{client.server.side} answers {answer.status}: {answer.body[:300]!r}")
     show = load.encode("GET", f"/v2/images/{image}", client.identity)
-    deadline = time.perf_counter() + PATIENCE_SECONDS
+    deadline, begun = time.perf_counter() + PATIENCE_SECONDS, False
     while time.perf_counter() < deadline:
         status = json.loads(load.fetch(client.server.address, show).body)["status"]
         if status == "active":
             return
-        if status == "queued":
+        # Upstream leaves the image queued until a thread takes up the import.
+        if begun and status == "queued":
             break
+        begun = begun or status != "queued"
         time.sleep(POLL_SECONDS)
     raise Failed(f"{client.server.side} has not imported the image")
