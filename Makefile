@@ -6,7 +6,7 @@ STATE ?= .state
 SOURCES := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test conformance fmt services services-down bench docs clean
+.PHONY: help setup run check test conformance faults fmt services services-down bench docs clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: $(VENV)/.developer  ## everything; what needs a server that is not there i
 
 conformance: $(VENV)/.developer  ## Tempest's image tests against a running service
 	$(BIN)/pytest tests/clients/test_tempest.py
+
+faults: $(VENV)/.developer  ## kill, tear and hang the service much more often than `make test` does
+	GLIMPSE_KILLS=200 $(BIN)/pytest tests/faults
 
 fmt: $(VENV)/.developer  ## put the source in order
 	$(BIN)/ruff check --fix --quiet $(SOURCES) || true

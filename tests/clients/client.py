@@ -3,8 +3,10 @@
 import ast
 import json
 import os
+import pty
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,14 @@ DEADLINE_SECONDS = 120
 
 @dataclass(frozen=True)
 class Clients:
-    """The programs in `folder`, for a user whose home is `home`."""
+    """The programs in `folder`, for a user whose home is `home`.
+
+    What is on the standard input is an image's data for them, and be it nothing, unless it is a terminal.
+    """
 
     folder: Path
     home: Path
+    at_terminal: bool = False
 
     def openstack(self, server: Server, *arguments: str) -> str:
         """What `openstack …` says, as the administrator of `server`; it must succeed."""
@@ -55,21 +61,33 @@ class Clients:
     def _start(
         self, command: list[str], variables: Mapping[str, str], place: Path
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=place,
-            env=self._environment(variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-        )
+        with _terminal() if self.at_terminal else nullcontext(subprocess.DEVNULL) as stdin:
+            return subprocess.run(
+                command,
+                cwd=place,
+                env=self._environment(variables),
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE_SECONDS,
+            )
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         # Nothing of the developer's own cloud may take part.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTHON"))}
         path = f"{self.folder}{os.pathsep}{kept.get('PATH', os.defpath)}"
         return {**kept, "PATH": path, "HOME": str(self.home), "no_proxy": "127.0.0.1", **variables}
+
+
+@contextmanager
+def _terminal() -> Iterator[int]:
+    """The descriptor of a terminal at which nobody types."""
+    ours, theirs = pty.openpty()
+    try:
+        yield theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def basic(server: Server) -> dict[str, str]:
