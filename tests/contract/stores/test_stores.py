@@ -80,12 +80,16 @@ class FilesystemBackend:
 
 
 class TestMemory(StoreSuite):
+    server = "the memory of the tests"
+
     @pytest.fixture
     def backend(self) -> Backend:
         return MemoryBackend()
 
 
 class TestFilesystem(StoreSuite):
+    server = "a folder of this machine"
+
     @pytest.fixture(params=[True, False], ids=["thin", "thick"])
     def backend(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backend]:
         backend = FilesystemBackend(tmp_path, thin=request.param)
@@ -95,6 +99,8 @@ class TestFilesystem(StoreSuite):
 
 class TestFilesystemWithoutMarks(StoreSuite):
     """As on NFS 3, which has no extended attributes."""
+
+    server = "a folder of this machine"
 
     @pytest.fixture
     def backend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
@@ -110,6 +116,8 @@ class TestFilesystemWithoutMarks(StoreSuite):
 
 class TestFilesystemWithoutHardLinks(StoreSuite):
     """As on FAT, and on some FUSE filesystems."""
+
+    server = "a folder of this machine"
 
     @pytest.fixture
     def backend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
