@@ -1,4 +1,4 @@
-"""Files in a folder of this machine."""
+"""Files in two folders of this machine."""
 
 import atexit
 import shutil
@@ -9,4 +9,4 @@ def options() -> str:
     """The lines of the store's section."""
     folder = tempfile.mkdtemp(prefix="glimpse-files-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return f"filesystem_store_datadir = {folder}\n"
+    return f"filesystem_store_datadirs = {folder}/one:1\nfilesystem_store_datadirs = {folder}/two\n"

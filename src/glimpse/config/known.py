@@ -77,7 +77,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
             "filesystem_store_threadpool_threshold",
         ),
         "http_proxy_information": "HTTP locations are read without a proxy",
-        "filesystem_store_metadata_file": "locations carry no metadata of mount points",
         "store_capabilities_update_min_interval": "it has no effect in Glance either",
     },
     "os_glance_tasks_store": {

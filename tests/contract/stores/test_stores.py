@@ -10,6 +10,7 @@ import pytest
 
 from glimpse.stores.base import Store
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.folders import Folder
 from glimpse.stores.memory import MemoryStore
 from tests.contract.stores.suite import MIB, Backend, StoreSuite
 
@@ -38,12 +39,13 @@ class MemoryBackend:
 
 
 class FilesystemBackend:
-    def __init__(self, folder: Path, *, thin: bool) -> None:
+    def __init__(self, folder: Path, *, thin: bool, several: bool = False) -> None:
         self._thin = thin
+        self._several = several
         self._folder = folder / "images"
         self._mount = folder / "mount"
         self._small = self._mount / "images"
-        self._files = FilesystemStore("files", self._folder, thin=thin)
+        self._files = self._made("files", self._folder)
 
     @property
     def store(self) -> Store:
@@ -61,7 +63,11 @@ class FilesystemBackend:
                 subprocess.run(command, check=True, capture_output=True)
             except (OSError, subprocess.CalledProcessError):
                 pytest.skip("a small filesystem needs root, mkfs.ext4 and a loop device")
-        return FilesystemStore("small", self._small, thin=self._thin)
+        return self._made("small", self._small)
+
+    def _made(self, name: str, folder: Path) -> FilesystemStore:
+        more = [Folder(folder.with_name("more"), priority=1)] if self._several else []
+        return FilesystemStore(name, folder, *more, thin=self._thin)
 
     def truncate(self, url: str, size: int) -> None:
         os.truncate(url.removeprefix("file://"), size)
@@ -69,7 +75,8 @@ class FilesystemBackend:
     def leftovers(self) -> Sequence[str]:
         return [
             path.name
-            for folder in (self._folder, self._small)
+            for place in (self._folder, self._small)
+            for folder in (place, place.with_name("more"))
             if folder.is_dir()
             for path in folder.iterdir()
         ]
@@ -93,6 +100,16 @@ class TestFilesystem(StoreSuite):
     @pytest.fixture(params=[True, False], ids=["thin", "thick"])
     def backend(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backend]:
         backend = FilesystemBackend(tmp_path, thin=request.param)
+        yield backend
+        backend.close()
+
+
+class TestFilesystemInTwoFolders(StoreSuite):
+    server = "a folder of this machine"
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Iterator[Backend]:
+        backend = FilesystemBackend(tmp_path, thin=True, several=True)
         yield backend
         backend.close()
 
