@@ -9,6 +9,8 @@ from typing import NoReturn
 import pytest
 
 from glimpse.stores.base import Store
+from glimpse.stores.bounded import BoundedStore
+from glimpse.stores.callers import Callers
 from glimpse.stores.filesystem import FilesystemStore
 from glimpse.stores.folders import Folder
 from glimpse.stores.memory import MemoryStore
@@ -39,8 +41,9 @@ class MemoryBackend:
 
 
 class FilesystemBackend:
-    def __init__(self, folder: Path, *, thin: bool, several: bool = False) -> None:
+    def __init__(self, folder: Path, *, thin: bool, several: bool = False, bounded: bool = False) -> None:
         self._thin = thin
+        self._bounded = bounded
         self._several = several
         self._folder = folder / "images"
         self._mount = folder / "mount"
@@ -65,9 +68,10 @@ class FilesystemBackend:
                 pytest.skip("a small filesystem needs root, mkfs.ext4 and a loop device")
         return self._made("small", self._small)
 
-    def _made(self, name: str, folder: Path) -> FilesystemStore:
+    def _made(self, name: str, folder: Path) -> Store:
         more = [Folder(folder.with_name("more"), priority=1)] if self._several else []
-        return FilesystemStore(name, folder, *more, thin=self._thin)
+        store = FilesystemStore(name, folder, *more, thin=self._thin)
+        return BoundedStore(store, Callers(name, 10, 10), 60) if self._bounded else store
 
     def truncate(self, url: str, size: int) -> None:
         os.truncate(url.removeprefix("file://"), size)
@@ -110,6 +114,16 @@ class TestFilesystemInTwoFolders(StoreSuite):
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Iterator[Backend]:
         backend = FilesystemBackend(tmp_path, thin=True, several=True)
+        yield backend
+        backend.close()
+
+
+class TestFilesystemWithDeadlines(StoreSuite):
+    server = "a folder of this machine"
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Iterator[Backend]:
+        backend = FilesystemBackend(tmp_path, thin=True, bounded=True)
         yield backend
         backend.close()
 

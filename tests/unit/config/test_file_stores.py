@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from glimpse.config.backends.files import FileBackend
+from glimpse.config.backends.files import FileBackend, Timeout
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Invalid
+from glimpse.stores.bounded import BoundedStore
 from glimpse.stores.folders import Folder
 
 Read = Callable[..., FileBackend]
@@ -110,3 +111,19 @@ def test_mount_points_that_will_not_do(read: Read, tmp_path: Path, text: str) ->
 def test_no_such_file_of_mount_points(read: Read) -> None:
     with pytest.raises(Invalid, match="filesystem_store_metadata_file"):
         read("filesystem_store_metadata_file = /nowhere.json")
+
+
+def test_deadlines(read: Read, tmp_path: Path) -> None:
+    assert read().timeout is None
+    folder = f"filesystem_store_datadir = {tmp_path}/images"
+    backend = read("filesystem_store_timeout = 30", folder)
+    assert backend.timeout == Timeout(30, 10, 7)
+    assert isinstance(backend.open("nfs"), BoundedStore)
+    few = read(
+        "filesystem_store_timeout = 1",
+        "filesystem_store_thread_pool_size = 1",
+        "filesystem_store_threadpool_threshold = 0",
+    )
+    assert few.timeout == Timeout(1, 1, 1)
+    with pytest.raises(Invalid, match="filesystem_store_timeout"):
+        read("filesystem_store_timeout = -1")

@@ -30,6 +30,26 @@ OPTIONS = (
         "and `mountpoint`, or a list of such. The locations of images that lie there say so.",
     ),
     cfg.IntOpt(
+        "filesystem_store_timeout",
+        min=0,
+        default=0,
+        help="For network filesystems: seconds after which a call on one is given up (a commit gets at least "
+        "120); 0: never. As long as a call hangs, the store is not available. Makes downloads dearer.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_thread_pool_size",
+        min=1,
+        default=10,
+        help="How many calls with a timeout are made at once.",
+    ),
+    cfg.IntOpt(
+        "filesystem_store_threadpool_threshold",
+        min=0,
+        max=100,
+        default=75,
+        help="The log is told when so many percent of these threads are busy.",
+    ),
+    cfg.IntOpt(
         "filesystem_store_file_perm",
         default=0,
         help="Permissions of image files, as in chmod; 0: 640. Whoever may use them may pass their folder.",
@@ -49,19 +69,37 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeout:
+    """How many seconds a call may take, and how many threads make them; `warn_at` busy ones are logged."""
+
+    seconds: int
+    threads: int
+    warn_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileBackend:
-    """The folders, the files' permissions (0: 0640), whether to keep holes, and names of mount points."""
+    """The folders, the files' permissions (0: 0640), whether to keep holes, names of mount points, and how
+    long a call may take (None: for ever).
+    """
 
     folders: tuple[Folder, ...]
     file_mode: int = 0
     thin: bool = True
     mounts: tuple[Mount, ...] = ()
+    timeout: Timeout | None = None
 
     def open(self, store_id: str) -> Store:
         """The store."""
+        from glimpse.stores.bounded import BoundedStore
+        from glimpse.stores.callers import Callers
         from glimpse.stores.filesystem import FilesystemStore
 
-        return FilesystemStore(store_id, *self.folders, thin=self.thin, file_mode=self.file_mode)
+        store = FilesystemStore(store_id, *self.folders, thin=self.thin, file_mode=self.file_mode)
+        if self.timeout is None:
+            return store
+        callers = Callers(store_id, self.timeout.threads, self.timeout.warn_at)
+        return BoundedStore(store, callers, self.timeout.seconds)
 
     def properties(self) -> Mapping[str, object]:
         """As Glance tells them."""
@@ -84,7 +122,15 @@ def _read(options: Any, _: cfg.ConfigOpts, state: Path) -> FileBackend:
         _file_mode(options.filesystem_store_file_perm),
         options.filesystem_thin_provisioning,
         tuple(_mounts(options.filesystem_store_metadata_file)),
+        _timeout(options),
     )
+
+
+def _timeout(options: Any) -> Timeout | None:
+    threads = options.filesystem_store_thread_pool_size
+    warn_at = max(threads * options.filesystem_store_threadpool_threshold // 100, 1)
+    seconds = options.filesystem_store_timeout
+    return Timeout(seconds, threads, warn_at) if seconds else None
 
 
 def _folders(options: Any, state: Path) -> Sequence[Folder]:
