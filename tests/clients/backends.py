@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from glimpse.config.settings import read_config, read_settings
@@ -12,13 +13,16 @@ from glimpse.stores.base import Store
 from tests import backends
 from tests.server import Server, running
 
+_KINDS = "glimpse.config.backends"
+
 # The names of the two stores.
 FIRST, TESTED = "first", "tested"
 
 
 def backend_names() -> list[str]:
-    """The modules of `tests/backends`, each named like its module of `glimpse.config.backends`."""
-    return sorted(module.name for module in pkgutil.iter_modules(backends.__path__))
+    """The modules of `tests/backends` that are named like one of `glimpse.config.backends`."""
+    names = (module.name for module in pkgutil.iter_modules(backends.__path__))
+    return sorted(name for name in names if find_spec(f"{_KINDS}.{name}") is not None)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Service:
 def service_with(backend: str, state: Path) -> Iterator[Service]:
     """A service with this backend, for the length of a block. Skips where its server is not there."""
     lines = import_module(f"tests.backends.{backend}").options()
-    kind = import_module(f"glimpse.config.backends.{backend}").KIND
+    kind = import_module(f"{_KINDS}.{backend}").KIND
     folder = state / "first"
     configuration = (
         f"enabled_backends = {FIRST}:file,{TESTED}:{min(kind.types)}\n"
