@@ -71,13 +71,8 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "mysql_enable_ndb idle_timeout sql_max_retries",
     ),
     "glance_store": {
-        **_each(
-            "the filesystem store chooses it by itself",
-            "filesystem_store_chunk_size filesystem_store_timeout filesystem_store_thread_pool_size "
-            "filesystem_store_threadpool_threshold",
-        ),
+        "filesystem_store_chunk_size": "the filesystem store chooses it by itself",
         "http_proxy_information": "HTTP locations are read without a proxy",
-        "filesystem_store_metadata_file": "locations carry no metadata of mount points",
         "store_capabilities_update_min_interval": "it has no effect in Glance either",
     },
     "os_glance_tasks_store": {

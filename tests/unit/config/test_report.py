@@ -77,7 +77,7 @@ def test_what_is_in_effect(tmp_path: Path, text: str) -> None:
 
 
 def test_what_is_amiss_in_the_section_of_a_store(tmp_path: Path) -> None:
-    text = "[DEFAULT]\nenabled_backends = Fast:file\n[Fast]\nfilesystem_store_timeout = 5\nweihgt = 1\n"
+    text = "[DEFAULT]\nenabled_backends = Fast:file\n[Fast]\nfilesystem_store_chunk_size = 5\nweihgt = 1\n"
     ignored, unknown = report(tmp_path, text)
     assert (ignored.kind, ignored.entry.group) == (Kind.IGNORED, "fast")
     assert (unknown.kind, unknown.reason) == (Kind.UNKNOWN, "did you mean weight?")
