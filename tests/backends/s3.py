@@ -194,6 +194,7 @@ def elsewhere(server: Server, url: str) -> Server:
 
 
 def _facts(file: Path, prefix: str) -> Mapping[str, str]:
+    """What the file says; variables of the environment by the same names go first."""
     lines = file.read_text().splitlines() if file.is_file() else []
-    pairs = (line.partition("=") for line in lines if line.startswith(prefix))
-    return {name.removeprefix(prefix): value for name, _, value in pairs}
+    pairs = [line.partition("=")[::2] for line in lines] + list(os.environ.items())
+    return {name.removeprefix(prefix): value for name, value in pairs if name.startswith(prefix)}

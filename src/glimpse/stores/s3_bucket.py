@@ -39,8 +39,8 @@ _DIFFERENT = frozenset({"412", "PreconditionFailed", "BucketAlreadyOwnedByYou"})
 _REASONS: Mapping[str, str] = {
     "AccessDenied": "access to the bucket '{bucket}' is denied",
     "403": "access to the bucket '{bucket}' is denied",
-    "InvalidAccessKeyId": "the access key is not known",
-    "SignatureDoesNotMatch": "the secret key is wrong",
+    "InvalidAccessKeyId": "the access key or the secret key is wrong",
+    "SignatureDoesNotMatch": "the access key or the secret key is wrong",
     "RequestTimeTooSkewed": "the clocks of this machine and of the server differ",
     "BucketAlreadyExists": "the bucket '{bucket}' belongs to somebody else",
     "InvalidBucketName": "'{bucket}' cannot be the name of a bucket",
