@@ -1,10 +1,9 @@
 """Stores on real S3 servers: Swift's S3 API, and Ceph's object gateway."""
 
-import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +23,7 @@ MIB = 1024 * 1024
 # Swift looks once a minute at how much there is, and refuses by then only what is too large by itself.
 _SWIFT_QUOTA = 4 * MIB
 _CEPH_QUOTA = 8 * MIB
-_SERVICES = Path(__file__).parents[2] / ".services" / "env"
+_SERVICES = Path(__file__).parents[2] / ".services"
 
 # The least parts that S3 knows, so that little data makes several of them.
 CUT = Cut(threshold=5 * MIB, part=5 * MIB, parallel=2)
@@ -56,9 +55,9 @@ class Server:
         )
 
 
-def swift(folder: Path = _SERVICES.parent) -> Server | None:
+def swift(folder: Path = _SERVICES) -> Server | None:
     """Swift, as the folder of the services tells; None: it is not running."""
-    facts = _facts(folder / "env", "GLIMPSE_TEST_SWIFT_")
+    facts = _facts(folder, "GLIMPSE_TEST_SWIFT_")
     if "URL" not in facts:
         return None
     return Server("Swift", facts["URL"], facts["USER"], facts["KEY"], facts)
@@ -184,17 +183,11 @@ def _limit_ceph(server: Server, bucket: str) -> None:
             ["radosgw-admin", "-c", conf, "quota", *command, *scope],
             check=True,
             capture_output=True,
-            env=os.environ,
         )
 
 
-def elsewhere(server: Server, url: str) -> Server:
-    """The same server by another URL."""
-    return replace(server, url=url)
-
-
-def _facts(file: Path, prefix: str) -> Mapping[str, str]:
-    """What the file says; variables of the environment by the same names go first."""
+def _facts(folder: Path, prefix: str) -> Mapping[str, str]:
+    file = folder / "env"
     lines = file.read_text().splitlines() if file.is_file() else []
-    pairs = [line.partition("=")[::2] for line in lines] + list(os.environ.items())
-    return {name.removeprefix(prefix): value for name, value in pairs if name.startswith(prefix)}
+    pairs = (line.partition("=") for line in lines if line.startswith(prefix))
+    return {name.removeprefix(prefix): value for name, _, value in pairs}

@@ -23,7 +23,7 @@ from glimpse.stores.s3_writer import MARK, Cut, S3Writer, Upload, remove_own
 _INCOMING = "incoming/"
 _WHOLE = "whole"
 # Not `.` and `..`, which the way to the server might resolve.
-_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f\x7f]{1,500}\Z")
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f\x7f]{1,300}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class S3Store:
 
     def open_writer(self, key: ObjectKey, size: int | None) -> S3Writer:
         """Begin an object. Nothing is known of the room that there is."""
-        if not _NAME.match(str(key)):
+        if not _NAME.match(key.image_id):
             raise Invalid("image id", "it cannot be the name of an object.")
         try:
             begun = self._begin(key, size)
