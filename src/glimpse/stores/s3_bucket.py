@@ -30,6 +30,10 @@ _READ_BYTES = 1024 * 1024
 _AMAZON = re.compile(r"(?:.+\.)?s3[.-](?:dualstack\.)?(?:([a-z0-9-]+)\.)?amazonaws\.com(?:\.cn)?\Z")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/\d+\Z", re.ASCII)
 
+# What an answer calls the place where the next page of a list begins, without the word Next.
+OBJECTS = ("ContinuationToken",)
+UPLOADS = ("KeyMarker", "UploadIdMarker")
+
 _FULL = frozenset(
     {"EntityTooLarge", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull", "507"}
 )
@@ -42,6 +46,8 @@ _REASONS: Mapping[str, str] = {
     "InvalidAccessKeyId": "the access key or the secret key is wrong",
     "SignatureDoesNotMatch": "the access key or the secret key is wrong",
     "RequestTimeTooSkewed": "the clocks of this machine and of the server differ",
+    "PermanentRedirect": "the bucket '{bucket}' is in another region",
+    "AuthorizationHeaderMalformed": "the bucket '{bucket}' is in another region",
     "BucketAlreadyExists": "the bucket '{bucket}' belongs to somebody else",
     "InvalidBucketName": "'{bucket}' cannot be the name of a bucket",
 }
@@ -146,11 +152,12 @@ class Bucket:
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""
-        self._call("delete_object", Key=name)
+        with suppress(Absent):
+            self._call("delete_object", Key=name)
 
     def names(self, prefix: str) -> list[str]:
         """The objects whose names begin so."""
-        pages = self._pages("list_objects_v2", "Contents", ("ContinuationToken",), Prefix=prefix)
+        pages = self._pages("list_objects_v2", "Contents", OBJECTS, Prefix=prefix)
         return [entry["Key"] for entry in pages]
 
     def begin_upload(self, name: str, metadata: Mapping[str, str]) -> str:
@@ -184,8 +191,7 @@ class Bucket:
 
     def uploads(self, name: str) -> list[str]:
         """The uploads of that object which have not ended."""
-        markers = ("KeyMarker", "UploadIdMarker")
-        pages = self._pages("list_multipart_uploads", "Uploads", markers, Prefix=name)
+        pages = self._pages("list_multipart_uploads", "Uploads", UPLOADS, Prefix=name)
         return [entry["UploadId"] for entry in pages if entry["Key"] == name]
 
     def read(self, name: str, offset: int, length: int) -> Iterator[bytes]:
@@ -230,11 +236,11 @@ class Bucket:
             raise Unavailable(self._part, "an image was removed while it was read") from None
 
     def _pages(
-        self, operation: str, entries: str, markers: tuple[str, ...], **arguments: str
+        self, operation: str, entries: str, markers: tuple[str, ...], **arguments: object
     ) -> Iterator[Any]:
         answer = self._call(operation, **arguments)
         yield from answer.get(entries, ())
-        while answer["IsTruncated"]:
+        while answer.get("IsTruncated"):
             arguments |= {marker: answer[f"Next{marker}"] for marker in markers}
             answer = self._call(operation, **arguments)
             yield from answer.get(entries, ())

@@ -19,6 +19,7 @@ import pytest
 from glimpse.domain.errors import Conflict, Unavailable
 from glimpse.stores.base import ObjectKey
 from glimpse.stores.s3 import S3Store
+from glimpse.stores.s3_bucket import OBJECTS, UPLOADS, Bucket
 from glimpse.stores.s3_writer import Cut
 from tests.backends.relay import Relay
 from tests.backends.s3 import CUT, S3Backend, find
@@ -167,6 +168,22 @@ def test_another_attempt_that_is_under_way_is_spared(backend: S3Backend) -> None
     url = writer.commit()
     assert backend.store.stat(url) == 6 * MIB
     backend.store.delete(url)
+
+
+def test_lists_of_several_pages(backend: S3Backend) -> None:
+    bucket, image = Bucket("s3", backend.server.endpoint(backend.bucket)), new_key().image_id
+    for _ in range(3):
+        bucket.begin_upload(image, {})
+    uploads = bucket._pages("list_multipart_uploads", "Uploads", UPLOADS, Prefix=image, MaxUploads=2)
+    assert len(list(uploads)) == 3
+    for upload in bucket.uploads(image):
+        bucket.abort_upload(image, upload)
+    for number in range(3):
+        bucket.put(f"{image}.{number}", b"", {})
+    names = bucket._pages("list_objects_v2", "Contents", OBJECTS, Prefix=image, MaxKeys=2)
+    assert len(list(names)) == 3
+    for name in bucket.names(image):
+        bucket.delete(name)
 
 
 def test_a_discarded_upload_fails_while_it_is_written(backend: S3Backend) -> None:

@@ -76,6 +76,23 @@ def test_all_of_them(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("s3.example", "http://s3.example"),
+        ("S3.Example:81/", "http://S3.Example:81"),
+        ("127.0.0.1:7480", "http://127.0.0.1:7480"),
+        ("[::1]:7480", "http://[::1]:7480"),
+        ("https://s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com"),
+    ],
+)
+def test_hosts(tmp_path: Path, written: str, url: str) -> None:
+    backend = read(tmp_path, s3_store_host=written).backend
+    assert isinstance(backend, S3Backend)
+    assert backend.url == url
+    assert isinstance(backend.open("cloud"), S3Store)
+
+
 def test_checksums_need_the_protection_of_integrity(tmp_path: Path) -> None:
     backend = read(tmp_path, s3_store_request_checksum_calculation="when_supported").backend
     assert isinstance(backend, S3Backend)
@@ -92,7 +109,11 @@ def test_checksums_need_the_protection_of_integrity(tmp_path: Path) -> None:
         ("s3_store_host", "s3.example:port"),
         ("s3_store_host", "s3.example/?x"),
         ("s3_store_host", "https://key:secret@s3.example"),
+        ("s3_store_host", "ceph_rgw:7480"),
+        ("s3_store_host", "a..b"),
         ("s3_store_bucket", "a/b"),
+        ("s3_store_bucket", "a b"),
+        ("s3_store_region_name", "north/south"),
         ("s3_store_bucket_url_format", "subdomain"),
         ("s3_store_large_object_size", "-1"),
         ("s3_store_large_object_chunk_size", "4"),

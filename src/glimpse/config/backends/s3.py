@@ -15,7 +15,11 @@ from glimpse.stores.base import Store
 
 _MIB = 1024 * 1024
 _CHECKSUMS = ("when_required", "when_supported")
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 _DNS_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+# The client library takes no others, not even with an underscore; or what looks like an IPv6 address.
+_HOST = re.compile(r"(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)\Z|[0-9a-f]*:[0-9a-f:.]+\Z")
+_REGION = re.compile(r"[A-Za-z0-9-]*\Z")
 
 OPTIONS = (
     cfg.StrOpt("s3_store_host", help="The S3 server; without `http://` or `https://` before it: HTTP."),
@@ -128,7 +132,7 @@ def _read(options: Any, _: cfg.ConfigOpts, __: Path) -> S3Backend:
         _bucket(options),
         _given(options, "s3_store_access_key"),
         _given(options, "s3_store_secret_key"),
-        region=options.s3_store_region_name,
+        region=_region(options.s3_store_region_name),
         addressing=options.s3_store_bucket_url_format,
         create_bucket=options.s3_store_create_bucket_on_put,
         large_size=_at_least(options, "s3_store_large_object_size", 0),
@@ -154,19 +158,25 @@ def _url(host: str) -> str:
         known = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         known = False
-    if not known or not parts.hostname or parts.query or parts.fragment:
+    if not known or not _HOST.match(parts.hostname or "-") or parts.query or parts.fragment:
         raise Invalid("s3_store_host", "it is no host, and no URL of one by http or https")
     if "@" in parts.netloc:
         raise Invalid("s3_store_host", "keys do not belong into it; there are options for them")
     return url
 
 
+def _region(name: str) -> str:
+    if not _REGION.match(name):
+        raise Invalid("s3_store_region_name", f"'{name}' cannot be the name of a region")
+    return name
+
+
 def _bucket(options: Any) -> str:
     bucket, style = _given(options, "s3_store_bucket"), options.s3_store_bucket_url_format
     if style not in ("auto", "virtual", "path"):
         raise Invalid("s3_store_bucket_url_format", f"'{style}' is not auto, virtual or path")
-    if "/" in bucket:
-        raise Invalid("s3_store_bucket", "there can be no slash in a bucket's name")
+    if not _BUCKET.match(bucket):
+        raise Invalid("s3_store_bucket", f"'{bucket}' cannot be the name of a bucket")
     if style == "virtual" and not _DNS_NAME.match(bucket):
         raise Invalid("s3_store_bucket", f"'{bucket}' cannot be part of a host's name; use the path format")
     return bucket
