@@ -129,6 +129,11 @@ DEPRECATED: Mapping[str, Mapping[str, str]] = {
 }
 
 REMOVED: Mapping[str, Mapping[str, str]] = {
+    "glance_store": _each(
+        "since glance_store 0.16",
+        "s3_store_object_buffer_dir s3_store_enable_proxy s3_store_proxy_host s3_store_proxy_port "
+        "s3_store_proxy_user s3_store_proxy_password",
+    ),
     "DEFAULT": {
         "pipe_handle": "since Glance 30; it was for Windows",
         "eventlet_hub": "since Glance 2014.2",
@@ -207,7 +212,6 @@ REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
 STORE_PREFIXES = (
     "swift_",
     "default_swift_",
-    "s3_store_",
     "rbd_",
     "rados_",
     "cinder_",

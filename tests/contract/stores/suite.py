@@ -71,6 +71,8 @@ def fill(writer: Writer, length: int) -> None:
 class StoreSuite:
     # The server that the backend ran on, for the table at the end.
     server: ClassVar[str] = "none"
+    # How often a commit runs against a discard.
+    races: ClassVar[int] = 50
 
     @pytest.fixture
     def store(self, backend: Backend) -> Iterator[Store]:
@@ -245,7 +247,7 @@ class StoreSuite:
         store.delete(url)
 
     def test_discard_against_commit(self, store: Store, backend: Backend) -> None:
-        for _ in range(50):
+        for _ in range(self.races):
             key = new_key()
             writer = store.open_writer(key, None)
             writer.write([CONTENT])

@@ -43,7 +43,7 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("os_glance_staging_store", "filesystem_store_datadir = /x", Kind.IGNORED),
         ("os_glance_tasks_store", "filesystem_store_chunk_size = 1", Kind.IGNORED),
         ("backend_defaults", "filesystem_store_chunk_size = 1", Kind.IGNORED),
-        ("backend_defaults", "s3_store_host = x", Kind.IGNORED),
+        ("glance_store", "s3_store_enable_proxy = x", Kind.REMOVED),
         ("backend_defaults", "filesystem_store_datadirs = x", Kind.DEPRECATED),
         ("backend_defaults", "wait = 1", Kind.UNKNOWN),
         ("oslo_messaging_rabbit", "anything = x", Kind.IGNORED),

@@ -351,7 +351,11 @@ def test_every_option_is_in_the_groups() -> None:
 
 
 def test_secrets_are_marked() -> None:
-    assert {option.name for _, option in OPTIONS if option.secret} == {"connection"}
+    assert {option.name for _, option in OPTIONS if option.secret} == {
+        "connection",
+        "s3_store_access_key",
+        "s3_store_secret_key",
+    }
 
 
 def test_no_file_is_read_that_nobody_named() -> None:
