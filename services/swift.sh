@@ -142,6 +142,7 @@ use = egg:swift#tempurl
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
+storage_domain = s3.glimpse.test
 [filter:tempauth]
 use = egg:swift#tempauth
 user_admin_admin = admin .admin .reseller_admin
@@ -170,6 +171,8 @@ use = egg:swift#container_quotas
 use = egg:swift#account_quotas
 [filter:slo]
 use = egg:swift#slo
+# Else it is the expirer, which does not run here, that removes segments.
+allow_async_delete = false
 [filter:dlo]
 use = egg:swift#dlo
 [filter:versioned_writes]
