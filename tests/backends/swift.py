@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -73,11 +74,16 @@ class Cluster:
         return SwiftStore(id, {terms.reference: self.credentials}, terms, self.access)
 
     def account(self) -> Account:
-        return Account("test", self.credentials, self.access)
+        return _account(self)
 
     def container(self, name: str) -> Container:
         account = self.account()
         return Container(account, account.storage_url(), name)
+
+
+@cache
+def _account(cluster: Cluster) -> Account:
+    return Account("test", cluster.credentials, cluster.access)
 
 
 class SwiftBackend:
@@ -114,10 +120,10 @@ class SwiftBackend:
         return [*(Container(account, self._full.url, name) for name in names), self._full]
 
     def leftovers(self) -> Sequence[str]:
-        return [name for container in self.containers() for name in container.listing("")]
+        return [one.name for container in self.containers() for one in container.listing("")]
 
     def close(self) -> None:
         for container in self.containers():
-            for name in container.listing(""):
-                container.delete(name)
+            for one in container.listing(""):
+                container.delete(one.name)
             container.account.send("DELETE", container.path(), fine=(404,))

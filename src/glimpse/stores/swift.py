@@ -28,7 +28,7 @@ from glimpse.stores.swift_places import (
     origin,
     parse,
 )
-from glimpse.stores.swift_writer import ATTEMPT, Shape, SwiftWriter, remove_all, remove_attempt
+from glimpse.stores.swift_writer import Shape, SwiftWriter, remove_all, remove_attempt
 
 # Requests under way at once for all segments that are written or removed.
 _THREADS = 16
@@ -92,7 +92,7 @@ class SwiftStore:
         """The bytes, at most 1 MiB at once. What breaks is taken up where it broke, unless it was changed."""
         container, name = self._locate(url)
         if not length:
-            if _size(container.head(name), url) < offset:
+            if self.stat(url) < offset:
                 raise StoreObjectMissing(url)
             return iter(())
         chunks = self._read(_Reading(container, name, url, offset, offset + length))
@@ -114,7 +114,14 @@ class SwiftStore:
     def stat(self, url: str) -> int:
         """The object's size."""
         container, name = self._locate(url)
-        return _size(container.head(name), url)
+        headers = container.head(name)
+        if headers is None:
+            raise StoreObjectMissing(url)
+        if "Content-Length" in headers:
+            return int(headers["Content-Length"])
+        # A dynamic large object of more segments than one listing tells.
+        segments, prefix = _dynamic(container, headers)
+        return sum(one.size for one in segments.listing(prefix))
 
     def delete(self, url: str) -> None:
         """Remove the object with its segments: these first, so that what breaks here can be begun again."""
@@ -126,11 +133,10 @@ class SwiftStore:
         if static:
             self._delete_static(container, name)
         elif headers.get("X-Object-Manifest"):
-            place, _, prefix = unquote(headers["X-Object-Manifest"]).partition("/")
-            segments = Container(container.account, container.url, place)
-            remove_all(segments, {*segments.listing(prefix)} - {name}, self._threads)
-        if attempt := headers.get(ATTEMPT):
-            remove_all(container, {*container.listing(f"{name}.{attempt}/")}, self._threads)
+            segments, prefix = _dynamic(container, headers)
+            names = {one.name for one in segments.listing(prefix)}
+            # Whose name begins like those of its segments is not one of them.
+            remove_all(segments, names if segments != container else names - {name}, self._threads)
         if not static:
             container.delete(name)
         if parse(url).storage_url and container.name.endswith(f"_{name}"):
@@ -279,10 +285,10 @@ class _Reading:
         return 0
 
 
-def _size(headers: Mapping[str, str] | None, url: str) -> int:
-    if headers is None:
-        raise StoreObjectMissing(url)
-    return int(headers.get("Content-Length", 0))
+def _dynamic(container: Container, headers: Mapping[str, str]) -> tuple[Container, str]:
+    """Where the segments of a dynamic large object are, and how their names begin."""
+    name, _, prefix = unquote(headers.get("X-Object-Manifest", "")).partition("/")
+    return Container(container.account, container.url, name), prefix
 
 
 def _check_room(headers: Mapping[str, str] | None, size: int) -> None:

@@ -9,7 +9,7 @@ sends with a known length is read from a file in small pieces, where we have the
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -102,8 +102,9 @@ class Account:
         if self._access.endpoint:
             return self._access.endpoint.rstrip("/")
         access = self._access
-        with answering(self._part):
-            url: str | None = self._session.get_endpoint(
+        url: str | None = None
+        with answering(self._part), suppress(exceptions.EndpointNotFound):
+            url = self._session.get_endpoint(
                 self._identity,
                 service_type=access.service_type,
                 interface=access.interface,
@@ -164,6 +165,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a container lists it."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """One container. `url` is its account's."""
 
@@ -186,17 +195,17 @@ class Container:
         response = self.account.send("DELETE", self.path(name, query), fine=(404,))
         return response.ok
 
-    def listing(self, prefix: str) -> Iterator[str]:
-        """The names of the objects that begin so: from all pages, each asked for when it is needed."""
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """The objects whose names begin so: from all pages, each asked for when it is needed."""
         marker = ""
         while True:
             query = urlencode({"format": "json", "prefix": prefix, "marker": marker})
             response = self.account.send("GET", self.path(query=query), fine=(404,))
-            names = [entry["name"] for entry in json.loads(response.content or b"[]")] if response.ok else []
-            if not names:
+            page = json.loads(response.content or b"[]") if response.ok else []
+            if not page:
                 return
-            yield from names
-            marker = names[-1]
+            yield from (Listed(entry["name"], entry["bytes"]) for entry in page)
+            marker = page[-1]["name"]
 
 
 @contextmanager
@@ -207,8 +216,6 @@ def answering(part: str) -> Iterator[None]:
     except exceptions.HttpError as error:
         reason = "it refuses the credentials" if error.http_status in (400, 401, 403) else "it does not work"
         raise Unavailable(part, f"the identity service answers {error.http_status}: {reason}") from None
-    except exceptions.EndpointNotFound:
-        raise Unavailable(part, "the catalog has no endpoint of the object store") from None
     except (exceptions.SSLError, requests.exceptions.SSLError):
         raise Unavailable(part, "its certificate cannot be verified") from None
     except (exceptions.ConnectTimeout, requests.exceptions.Timeout):

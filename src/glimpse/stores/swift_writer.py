@@ -202,7 +202,7 @@ def remove_attempt(
     container.delete(str(key))
     if is_of(container, key):
         container.delete(key.image_id)
-    remove_all(container, {*names, *container.listing(f"{key}/")}, threads)
+    remove_all(container, {*names, *(one.name for one in container.listing(f"{key}/"))}, threads)
 
 
 def remove_all(container: Container, names: Sequence[str] | set[str], threads: Executor) -> None:

@@ -157,7 +157,7 @@ BAD = [
     ("glance_store", "filesystem_store_file_perm", "888"),
     ("glance_store", "filesystem_store_file_perm", "077"),
     ("glance_store", "filesystem_store_file_perm", "4644"),
-    ("glance_store", "stores", "file,swift"),
+    ("glance_store", "stores", "file,sheepdog"),
     ("glance_store", "default_store", "http"),
     ("DEFAULT", "enabled_backends", "a"),
     ("DEFAULT", "enabled_backends", "a:rbd"),
@@ -358,7 +358,13 @@ def test_every_option_is_in_the_groups() -> None:
 
 
 def test_secrets_are_marked() -> None:
-    assert {option.name for _, option in OPTIONS if option.secret} == {"connection"}
+    assert {option.name for _, option in OPTIONS if option.secret} == {
+        "connection",
+        "swift_store_application_credential_id",
+        "swift_store_application_credential_secret",
+        "swift_store_key",
+        "swift_store_user",
+    }
 
 
 def test_no_file_is_read_that_nobody_named() -> None:
