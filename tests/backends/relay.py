@@ -24,11 +24,20 @@ class Relay:
 
     def close(self) -> None:
         """Break everything, and refuse new connections."""
+        address = self._listener.getsockname()
         # Without this the thread that waits would take one connection more.
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        # Keep the port, or another server may get it while it is still asked for.
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(address)
         self.break_connections()
+
+    def release(self) -> None:
+        """Break everything, and let the port go."""
+        self.break_connections()
+        self._listener.close()
 
     def break_connections(self) -> None:
         """Break those that are open."""
@@ -37,9 +46,10 @@ class Relay:
                 end.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
+        listener = self._listener
         with suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
                 server = socket.create_connection(self._server)
                 self.connections += 1
                 limit = self.cut_after.pop(0) if self.cut_after else None

@@ -85,7 +85,6 @@ class Account:
     def __init__(self, part: str, credentials: Credentials, access: Access) -> None:
         self._part = part
         self._access = access
-        # keystoneauth1 asks the environment for authorities only if it is not told any.
         verify: bool | str = not access.insecure and (access.ca_file or True)
         self._session = Session(
             session=_connections(),
@@ -236,6 +235,8 @@ def _refused(part: str, status: int) -> LimitExceeded | Unavailable:
 
 def _connections() -> requests.Session:
     session = requests.Session()
+    # What is said by the options counts: no proxies, authorities or passwords of the environment.
+    session.trust_env = False
     for scheme in ("http://", "https://"):
         session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=_CONNECTIONS))
     return session

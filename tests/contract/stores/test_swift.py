@@ -55,6 +55,7 @@ def relay() -> Iterator[Relay]:
     relay = Relay(Cluster.by_swift().account().storage_url())
     yield relay
     relay.close()
+    relay.release()
 
 
 def through(backend: SwiftBackend, relay: Relay) -> SwiftStore:
@@ -327,13 +328,15 @@ def test_a_write_whose_connection_breaks_is_sent_again(backend: SwiftBackend, re
     assert get(backend.store, url) == LARGE
 
 
-def test_a_server_that_goes_away(backend: SwiftBackend, relay: Relay) -> None:
+def test_a_server_that_goes_away(backend: SwiftBackend) -> None:
+    relay = Relay(backend.cluster.account().storage_url())
     store, key = through(backend, relay), new_key()
     writer = store.open_writer(key, None)
     writer.write([LARGE[: 3 * MIB]])
     relay.close()
     with pytest.raises(Unavailable):
         writer.commit()
+    relay.release()
     backend.store.discard(key)
     assert backend.leftovers() == []
 
