@@ -1,6 +1,8 @@
 """Runs Swift's servers and their memcached, each in a process of its own; they end with this one, however it ends.
 
-swift-run.py FOLDER MEMCACHED_PORT
+swift-run.py FOLDER MEMCACHED_PORT [PROXY_FOLDER ...]
+
+Each further folder is of a proxy more, to the same servers.
 """
 
 import ctypes
@@ -31,11 +33,13 @@ def serve(folder, server):
 
 
 def main():
-    folder, memcached_port = sys.argv[1:]
+    folder, memcached_port, *proxies = sys.argv[1:]
     options = ["-u", getpass.getuser(), "-l", "127.0.0.1", "-p", memcached_port, "-U", "0", "-m", "16"]
     spawn(os.execvp, "memcached", ["memcached", *options])
     for server in SERVERS:
         spawn(serve, folder, server)
+    for proxy in proxies:
+        spawn(serve, proxy, "proxy")
     # Without one of them the others are of no use.
     os.wait()
 

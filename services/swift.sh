@@ -1,5 +1,7 @@
 # Swift with its S3 API: four servers and their memcached, ended together (swift-run.py). One disk, one replica.
-# GLIMPSE_SWIFT_PORT: the proxy's; the four ports after it are of the others.
+# Two more proxies lead to the same servers: one whose callers Keystone knows (which need not run before they come),
+# and a bare one, of a cluster without static large objects and with short listings.
+# GLIMPSE_SWIFT_PORT: the proxy's; the four ports after it are of the others, and then come those of the two proxies.
 # GLIMPSE_SWIFT_MAX_FILE_SIZE: the largest object without segments, low, so that who writes larger ones must segment.
 # GLIMPSE_SWIFT_AUTH: the part of the proxy's pipeline that tells who is calling.
 port=${GLIMPSE_SWIFT_PORT:-25080}
@@ -7,6 +9,7 @@ max_file_size=${GLIMPSE_SWIFT_MAX_FILE_SIZE:-$((16 * 1024 * 1024))}
 auth=${GLIMPSE_SWIFT_AUTH:-tempauth}
 programs=$home/environment/bin
 constraints=$root/services/swift-constraints.txt
+keystone=http://127.0.0.1:${GLIMPSE_KEYSTONE_PORT:-24934}/v3
 user=test:tester
 key=testing
 
@@ -19,7 +22,7 @@ install() {
     ! is_alive || stop
     say 'installing Swift from PyPI'
     python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" swift >>"$home/log" 2>&1 ||
+    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" swift keystonemiddleware >>"$home/log" 2>&1 ||
         fail "pip install failed, see $home/log"
     cp "$constraints" "$home/installed"
 }
@@ -38,21 +41,28 @@ answers() {
 
 start() {
     local number=0 server
-    mkdir -p "$home/etc" "$home/disks/one"
+    mkdir -p "$home/etc" "$home/keystone" "$home/bare" "$home/disks/one"
     swift_configuration >"$home/etc/swift.conf"
-    proxy_configuration >"$home/etc/proxy-server.conf"
+    proxy_configuration "$port" "$auth" 'slo dlo' >"$home/etc/proxy-server.conf"
+    proxy_configuration $((port + 5)) 'authtoken keystoneauth' 'slo dlo' >"$home/keystone/proxy-server.conf"
+    proxy_configuration $((port + 6)) tempauth dlo >"$home/bare/proxy-server.conf"
     for server in account container object; do
         number=$((number + 1))
         server_configuration "$server" $((port + number)) >"$home/etc/$server-server.conf"
         make_ring "$server" $((port + number)) >>"$home/log" 2>&1 || fail "no ring, see $home/log"
     done
-    in_background "$programs/python" "$root/services/swift-run.py" "$home/etc" $((port + 4))
+    cp "$home/etc/swift.conf" "$home"/etc/*.ring.gz "$home/keystone"
+    cp "$home/etc/swift.conf" "$home"/etc/*.ring.gz "$home/bare"
+    echo 'container_listing_limit = 5' >>"$home/bare/swift.conf"
+    in_background "$programs/python" "$root/services/swift-run.py" "$home/etc" $((port + 4)) "$home/keystone" "$home/bare"
 }
 
 stop() { end TERM; }
 
 publish() {
     printf 'URL=%s\nAUTH_URL=%s\nUSER=%s\nKEY=%s\n' "$(url)" "$(url)/auth/v1.0" "$user" "$key"
+    printf 'KEYSTONE_URL=%s\nBARE_AUTH_URL=%s\n' \
+        "http://127.0.0.1:$((port + 5))" "http://127.0.0.1:$((port + 6))/auth/v1.0"
 }
 
 make_ring() {
@@ -104,11 +114,12 @@ use = egg:swift#$1
 CONFIGURATION
 }
 
+# proxy_configuration PORT AUTH LARGE_OBJECTS
 proxy_configuration() {
-    common proxy "$port"
+    common proxy "$1"
     cat <<CONFIGURATION
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl s3api $auth copy container-quotas account-quotas slo dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl $([ "$2" != tempauth ] || echo s3api) $2 copy container-quotas account-quotas $3 versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 allow_account_management = true
@@ -137,6 +148,21 @@ use = egg:swift#tempauth
 user_admin_admin = admin .admin .reseller_admin
 user_test_tester = $key .admin
 user_test_reader = reading
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = $keystone
+auth_url = $keystone
+auth_type = password
+username = swift
+password = secret
+project_name = service
+user_domain_id = default
+project_domain_id = default
+delay_auth_decision = true
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = admin, member, service
+reseller_admin_role = ResellerAdmin
 [filter:copy]
 use = egg:swift#copy
 [filter:container-quotas]

@@ -72,6 +72,14 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     ),
     "glance_store": {
         "filesystem_store_chunk_size": "the filesystem store chooses it by itself",
+        "swift_store_large_object_size": "images larger than one segment are written in segments",
+        "swift_store_admin_tenants": "images are kept in the service's own account",
+        "swift_store_use_trusts": "images are written by the service's own user, who needs no trust",
+        "swift_store_ssl_compression": "TLS has no compression any more",
+        **_each(
+            "segments wait in memory, and are sent again from there",
+            "swift_buffer_on_upload swift_upload_buffer_dir",
+        ),
         "http_proxy_information": "HTTP locations are read without a proxy",
         "store_capabilities_update_min_interval": "it has no effect in Glance either",
     },
@@ -183,6 +191,7 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "load_enabled": "since Glance 15",
         "available_plugins": "since Glance 15",
     },
+    "glance_store": {"swift_enable_snet": "since Glance 2015.1"},
     "store_type_location_strategy": {"store_type_preference": "since Glance 29; use the weight of stores"},
     "oslo_policy": {"enforce_scope": "from oslo.policy; scopes are always enforced"},
 }
@@ -210,8 +219,6 @@ REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
 
 # Options of stores that are not built yet, by how they begin.
 STORE_PREFIXES = (
-    "swift_",
-    "default_swift_",
     "rbd_",
     "rados_",
     "cinder_",

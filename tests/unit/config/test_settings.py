@@ -158,7 +158,7 @@ BAD = [
     ("glance_store", "filesystem_store_file_perm", "888"),
     ("glance_store", "filesystem_store_file_perm", "077"),
     ("glance_store", "filesystem_store_file_perm", "4644"),
-    ("glance_store", "stores", "file,swift"),
+    ("glance_store", "stores", "file,sheepdog"),
     ("glance_store", "default_store", "http"),
     ("DEFAULT", "enabled_backends", "a"),
     ("DEFAULT", "enabled_backends", "a:rbd"),
@@ -355,6 +355,10 @@ def test_secrets_are_marked() -> None:
         "connection",
         "s3_store_access_key",
         "s3_store_secret_key",
+        "swift_store_application_credential_id",
+        "swift_store_application_credential_secret",
+        "swift_store_key",
+        "swift_store_user",
     }
 
 

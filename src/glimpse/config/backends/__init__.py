@@ -1,9 +1,9 @@
 """The types of stores that the options can ask for: one module for each, listed here."""
 
-from glimpse.config.backends import files, http, s3
+from glimpse.config.backends import files, http, s3, swift
 from glimpse.config.backends.kind import Kind
 
-KINDS: tuple[Kind, ...] = (files.KIND, http.KIND, s3.KIND)
+KINDS: tuple[Kind, ...] = (files.KIND, http.KIND, s3.KIND, swift.KIND)
 
 OPTIONS = tuple(option for kind in KINDS for option in kind.options)
 

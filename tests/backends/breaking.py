@@ -1,0 +1,71 @@
+"""A relay in front of a server, which breaks connections as a bad network does."""
+
+import socket
+import threading
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+
+class Relay:
+    """Passes bytes on to the server of a URL and back.
+
+    `cut_after`: so many bytes of answers pass on the next connections, one number for each; then they break.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._server = (parts.hostname or "", parts.port or 80)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = parts._replace(netloc=f"127.0.0.1:{self._listener.getsockname()[1]}").geturl()
+        self.cut_after: list[int] = []
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Break everything, and refuse new connections."""
+        address = self._listener.getsockname()
+        # Without this the thread that waits would take one connection more.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        # Keep the port, or another server may get it while it is still asked for.
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(address)
+        self.break_connections()
+
+    def release(self) -> None:
+        """Break everything, and let the port go."""
+        self.break_connections()
+        self._listener.close()
+
+    def break_connections(self) -> None:
+        """Break those that are open."""
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        listener = self._listener
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(self._server)
+                self.connections += 1
+                limit = self.cut_after.pop(0) if self.cut_after else None
+                self._open += [client, server]
+                for source, target, left in ((client, server, None), (server, client, limit)):
+                    threading.Thread(target=_pass_on, args=(source, target, left), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, left: int | None) -> None:
+    with suppress(OSError):
+        while data := source.recv(64 * 1024 if left is None else min(64 * 1024, left)):
+            target.sendall(data)
+            if left is not None:
+                left -= len(data)
+                if left == 0:
+                    break
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
