@@ -194,6 +194,9 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
     "glance_store": {"swift_enable_snet": "since Glance 2015.1"},
     "store_type_location_strategy": {"store_type_preference": "since Glance 29; use the weight of stores"},
     "oslo_policy": {"enforce_scope": "from oslo.policy; scopes are always enforced"},
+    "glance_store": _each(
+        "since Glance 12; use vmware_datastores", "vmware_datacenter_path vmware_datastore_name"
+    ),
 }
 
 # Names of removed options that are too many to list, by how they begin.
@@ -222,6 +225,5 @@ STORE_PREFIXES = (
     "rbd_",
     "rados_",
     "cinder_",
-    "vmware_",
     "rootwrap_",
 )

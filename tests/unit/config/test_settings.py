@@ -359,6 +359,7 @@ def test_secrets_are_marked() -> None:
         "swift_store_application_credential_secret",
         "swift_store_key",
         "swift_store_user",
+        "vmware_server_password",
     }
 
 
