@@ -204,7 +204,6 @@ REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
     },
     "glance_store": {
         "sheepdog_store_": "with that store",
-        "mongodb_store_": "with that store",
     },
 }
 
