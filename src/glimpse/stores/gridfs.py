@@ -50,6 +50,7 @@ _DEADLINES = {"serverSelectionTimeoutMS": 5000, "connectTimeoutMS": 5000, "socke
 # The codes of MongoDB's errors.
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
+_NO_SUCH_COMMAND = 59
 _FULL = frozenset({14031, 12501})
 
 
@@ -308,11 +309,11 @@ class _Bucket:
             self.chunks.delete_many({"files_id": name, "n": {"$gt": last["n"] - _REMOVED_AT_ONCE}})
 
     def usage(self) -> Usage:
-        """Unknown where MongoDB does not tell, or does not tell this user."""
+        """Unknown where the server does not tell, or does not tell this user."""
         try:
             stats = self.files.database.command("dbStats")
         except OperationFailure as error:
-            if error.code != _UNAUTHORIZED:
+            if error.code not in (_UNAUTHORIZED, _NO_SUCH_COMMAND):
                 raise
             return Usage(None, None)
         used, total, taken = (stats.get(name) for name in ("totalSize", "fsTotalSize", "fsUsedSize"))
