@@ -2,6 +2,7 @@
 
 import re
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from glimpse.stores.base import Store
 from glimpse.stores.sheepdog import SheepdogStore
-from glimpse.stores.sheepdog_protocol import Result, suppress_result
+from glimpse.stores.sheepdog_protocol import Operation, Result, suppress_result
 from tests.clients.keystone import service_address
 from tests.server import free_port
 
@@ -109,3 +110,22 @@ def _pieces(store: SheepdogStore, vid: int) -> Iterator[int]:
 def _accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def snapshot(store: SheepdogStore, name: bytes, tag: bytes) -> int:
+    """A snapshot of a disk, by another client; its vid. The disk goes on under another one."""
+    inode = store.inode_of(name)
+    assert inode is not None
+    store.sheep.write_tag(inode, tag)
+    _new_vdi(store, name, inode.vid, snapshot=1)
+    return inode.vid
+
+
+def clone(store: SheepdogStore, base: int, name: bytes) -> None:
+    """A disk that begins as a snapshot of another one, by another client."""
+    _new_vdi(store, name, base, snapshot=0)
+
+
+def _new_vdi(store: SheepdogStore, name: bytes, base: int, snapshot: int) -> None:
+    fields = struct.pack("<QIBBBBII", 0, base, 0, 0, 0, 0, snapshot, 0)
+    store.sheep._ask(Operation.NEW_VDI, fields, name.ljust(256, b"\0"))

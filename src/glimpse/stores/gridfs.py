@@ -70,7 +70,7 @@ class GridFSStore:
         """Begin an object. A `size` beyond the free space is refused, though MongoDB compresses."""
         if "\0" in key.image_id:
             raise Invalid("image id", "it cannot be the name of a file.")
-        with self._answering():
+        with self.writing(size, 0):
             bucket = self._bucket()
             bucket.make_indexes()
             self._check_room(bucket, size)

@@ -111,10 +111,13 @@ class Sheep:
                 raise
             return None
 
-    def delete_vdi(self, name: bytes) -> None:
-        """Remove the disk of that name. Nothing happens if there is none, or if its table is not empty."""
+    def delete_vdi(self, name: bytes, tag: bytes = b"") -> None:
+        """Remove the disk of that name, or its snapshot of that tag.
+
+        Nothing happens if there is none, or if its table is not empty.
+        """
         with suppress_result(Result.NO_VDI):
-            self._ask(Operation.DELETE_VDI, bytes(32), _padded(name) + bytes(NAME_BYTES))
+            self._ask(Operation.DELETE_VDI, bytes(32), _padded(name) + _padded(tag))
 
     def read_inode(self, vid: int) -> Inode:
         """The inode of a disk, which says itself whose it is."""
