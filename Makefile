@@ -6,7 +6,7 @@ STATE ?= .state
 SOURCES := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test conformance fmt services services-vmware services-down bench docs clean
+.PHONY: help setup run check test conformance fmt services services-all services-down bench docs clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,9 +52,9 @@ fmt: $(VENV)/.developer  ## put the source in order
 
 services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
-	services/up postgresql mariadb nginx keystone memcached swift
+	services/up
 
-services-vmware:  ## compile and start a simulated vCenter
+services-all: services  ## the same, and those that take minutes to install: a simulated vCenter
 	services/up vmware
 
 services-down:  ## stop them

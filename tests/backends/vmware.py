@@ -28,7 +28,7 @@ USER, PASSWORD = "administrator", "secret"
 def _told(name: str) -> str:
     told = service_address(f"VMWARE_{name}")
     if told is None:
-        pytest.skip("the simulated vCenter is not running; start it with: make services-vmware")
+        pytest.skip("the simulated vCenter is not running; start it with: make services-all")
     return told
 
 

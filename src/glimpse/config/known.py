@@ -214,10 +214,6 @@ REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
         "vmware_": _STORE_GROUP,
         "sheepdog_store_": _STORE_GROUP,
     },
-    "glance_store": {
-        "sheepdog_store_": "with that store",
-        "mongodb_store_": "with that store",
-    },
 }
 
 # Options of stores that are not built yet, by how they begin.

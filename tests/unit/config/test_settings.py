@@ -360,6 +360,7 @@ def test_secrets_are_marked() -> None:
         "swift_store_key",
         "swift_store_user",
         "vmware_server_password",
+        "mongodb_store_uri",
     }
 
 
