@@ -137,11 +137,15 @@ DEPRECATED: Mapping[str, Mapping[str, str]] = {
 }
 
 REMOVED: Mapping[str, Mapping[str, str]] = {
-    "glance_store": _each(
-        "since glance_store 0.16",
-        "s3_store_object_buffer_dir s3_store_enable_proxy s3_store_proxy_host s3_store_proxy_port "
-        "s3_store_proxy_user s3_store_proxy_password",
-    ),
+    "glance_store": {
+        "swift_enable_snet": "since Glance 2015.1",
+        **_each(
+            "since glance_store 0.16",
+            "s3_store_object_buffer_dir s3_store_enable_proxy s3_store_proxy_host s3_store_proxy_port "
+            "s3_store_proxy_user s3_store_proxy_password",
+        ),
+        **_each("since Glance 12; use vmware_datastores", "vmware_datacenter_path vmware_datastore_name"),
+    },
     "DEFAULT": {
         "pipe_handle": "since Glance 30; it was for Windows",
         "eventlet_hub": "since Glance 2014.2",
@@ -191,12 +195,8 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "load_enabled": "since Glance 15",
         "available_plugins": "since Glance 15",
     },
-    "glance_store": {"swift_enable_snet": "since Glance 2015.1"},
     "store_type_location_strategy": {"store_type_preference": "since Glance 29; use the weight of stores"},
     "oslo_policy": {"enforce_scope": "from oslo.policy; scopes are always enforced"},
-    "glance_store": _each(
-        "since Glance 12; use vmware_datastores", "vmware_datacenter_path vmware_datastore_name"
-    ),
 }
 
 # Names of removed options that are too many to list, by how they begin.

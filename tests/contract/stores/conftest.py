@@ -14,13 +14,17 @@ _HEADINGS = ("BACKEND", "SERVER", "PASSED", "FAILED", "ERRORS", "SKIPPED")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note on each test of the suite whose it is. What is noted comes with the report, from workers too."""
+    """Note on each test whose it is: its class, and the `server` that the class names. What is noted comes
+    with the report, from workers too.
+    """
     from tests.contract.stores.suite import StoreSuite
 
     for item in items:
         suite = item.cls if isinstance(item, pytest.Function) else None
         if suite is not None and issubclass(suite, StoreSuite):
-            item.user_properties.append((_MARK, (suite.__name__.removeprefix("Test"), suite.server)))
+            item.user_properties.append(
+                (_MARK, (suite.__name__.removeprefix("Test"), getattr(suite, "server", "none")))
+            )
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

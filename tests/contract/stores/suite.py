@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ClassVar, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import pytest
@@ -69,8 +69,6 @@ def fill(writer: Writer, length: int) -> None:
 
 
 class StoreSuite:
-    # The server that the backend ran on, for the table at the end.
-    server: ClassVar[str] = "none"
     # How often a commit runs against a discard.
     races: ClassVar[int] = 50
 

@@ -127,3 +127,12 @@ def test_deadlines(read: Read, tmp_path: Path) -> None:
     assert few.timeout == Timeout(1, 1, 1)
     with pytest.raises(Invalid, match="filesystem_store_timeout"):
         read("filesystem_store_timeout = -1")
+
+
+@pytest.mark.parametrize("page", ["filesystem", "http"])
+def test_the_examples_of_the_pages(tmp_path: Path, page: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "stores" / f"{page}.md").read_text(encoding="utf-8")
+    (tmp_path / "x.conf").write_text(text.partition("```ini\n")[2].partition("```")[0])
+    read_settings([str(tmp_path / "x.conf")], state_dir=tmp_path)
+    for block in text.split("```json\n")[1:]:
+        json.loads(block.partition("```")[0])
