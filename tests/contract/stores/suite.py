@@ -69,6 +69,9 @@ def fill(writer: Writer, length: int) -> None:
 
 
 class StoreSuite:
+    # How often a commit runs against a discard.
+    races = 50
+
     @pytest.fixture
     def store(self, backend: Backend) -> Iterator[Store]:
         yield backend.store
@@ -242,7 +245,7 @@ class StoreSuite:
         store.delete(url)
 
     def test_discard_against_commit(self, store: Store, backend: Backend) -> None:
-        for _ in range(50):
+        for _ in range(self.races):
             key = new_key()
             writer = store.open_writer(key, None)
             writer.write([CONTENT])

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.services
 
 
 class TestSwift(StoreSuite):
+    races = 10
+
     @pytest.fixture
     def backend(self) -> Iterator[SwiftBackend]:
         backend = SwiftBackend(Cluster.by_swift())
