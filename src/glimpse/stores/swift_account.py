@@ -131,20 +131,28 @@ class Account:
         :raises Unavailable: no answer, or another one.
         """
         # Swift compresses nothing; what would, on the way, would only cost time.
+        headers = {"Accept-Encoding": "identity", **(headers or {})}
         with answering(self._part):
-            response: requests.Response = self._session.request(
-                url,
-                method,
-                auth=self._identity,
-                headers={"Accept-Encoding": "identity", **(headers or {})},
-                data=data,
-                stream=stream,
-                raise_exc=False,
-                log=False,
-                connect_retries=retries,
-                status_code_retries=retries,
-                retriable_status_codes=list(_PASSING),
-            )
+            # keystoneauth1 would renew a refused token too, but gives up when another thread just does so.
+            for last in (False, True):
+                response: requests.Response = self._session.request(
+                    url,
+                    method,
+                    auth=self._identity,
+                    headers=headers,
+                    data=data,
+                    stream=stream,
+                    raise_exc=False,
+                    allow_reauth=False,
+                    log=False,
+                    connect_retries=retries,
+                    status_code_retries=retries,
+                    retriable_status_codes=list(_PASSING),
+                )
+                if response.status_code != 401 or last:
+                    break
+                response.close()
+                self._session.invalidate(self._identity)
         if response.ok or response.status_code in fine:
             return response
         response.close()
