@@ -24,11 +24,13 @@ class Relay:
         self.url = parts._replace(scheme=scheme, netloc=f"127.0.0.1:{port}").geturl()
         self.cut_after: list[int] = []
         self.connections = 0
+        self._closed = False
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         """Break everything, and refuse new connections."""
+        self._closed = True
         address = self._listener.getsockname()
         # Without this the thread that waits would take one connection more.
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -64,6 +66,9 @@ class Relay:
                 self.connections += 1
                 limit = self.cut_after.pop(0) if self.cut_after else None
                 self._open += [client, server]
+                if self._closed:
+                    # It was on its way in meanwhile.
+                    self.break_connections()
                 for source, target, left in ((client, server, None), (server, client, limit)):
                     threading.Thread(target=_pass_on, args=(source, target, left), daemon=True).start()
 
