@@ -21,7 +21,7 @@ def running() -> dict[str, str]:
     """What the running servers say of themselves; skips the test where Swift does not run."""
     lines = _ENVIRONMENT.read_text().splitlines() if _ENVIRONMENT.is_file() else []
     told = dict(line.removeprefix("GLIMPSE_TEST_").split("=", 1) for line in lines if "=" in line)
-    if "SWIFT_AUTH_URL" not in told:
+    if "SWIFT_BARE_AUTH_URL" not in told:
         pytest.skip("Swift is not running; start it with: make services")
     return told
 

@@ -84,9 +84,10 @@ class SwiftStore:
         container = self._container(key.image_id)
         if size is not None:
             _check_room(container.head(), size)
-        self._put_mark(container, str(key))
         url = location(self._terms.reference, container.name, key.image_id)
-        return SwiftWriter(self._part, container, key, url, self._shape(), self._threads)
+        writer = SwiftWriter(self._part, container, key, url, self._shape(), self._threads)
+        self._put_mark(container, str(key))
+        return writer
 
     def open_reader(self, url: str, offset: int, length: int) -> Iterator[bytes]:
         """The bytes, at most 1 MiB at once. What breaks is taken up where it broke, unless it was changed."""

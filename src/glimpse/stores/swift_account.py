@@ -130,25 +130,43 @@ class Account:
         :raises LimitExceeded: the cluster, the account or the container is full.
         :raises Unavailable: no answer, or another one.
         """
-        # Swift compresses nothing; what would, on the way, would only cost time.
         with answering(self._part):
-            response: requests.Response = self._session.request(
-                url,
-                method,
-                auth=self._identity,
-                headers={"Accept-Encoding": "identity", **(headers or {})},
-                data=data,
-                stream=stream,
-                raise_exc=False,
-                log=False,
-                connect_retries=retries,
-                status_code_retries=retries,
-                retriable_status_codes=list(_PASSING),
-            )
+            response = self._ask(method, url, headers, data, stream, retries)
+            if response.status_code == 401:
+                # keystoneauth1 would do it by itself, but gives up when another thread just does so.
+                response.close()
+                self._session.invalidate(self._identity)
+                response = self._ask(method, url, headers, data, stream, retries)
         if response.ok or response.status_code in fine:
             return response
         response.close()
         raise _refused(self._part, response.status_code)
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        data: Body | bytes | None,
+        stream: bool,
+        retries: int,
+    ) -> requests.Response:
+        response: requests.Response = self._session.request(
+            url,
+            method,
+            auth=self._identity,
+            # Swift compresses nothing; what would, on the way, would only cost time.
+            headers={"Accept-Encoding": "identity", **(headers or {})},
+            data=data,
+            stream=stream,
+            raise_exc=False,
+            allow_reauth=False,
+            log=False,
+            connect_retries=retries,
+            status_code_retries=retries,
+            retriable_status_codes=list(_PASSING),
+        )
+        return response
 
     def abilities(self) -> Abilities:
         """What the cluster offers; where it does not tell, the least that every Swift can do."""

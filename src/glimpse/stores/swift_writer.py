@@ -14,10 +14,10 @@ import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from glimpse.domain.errors import Conflict, GlimpseError, Unavailable
+from glimpse.domain.errors import Conflict, GlimpseError, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey
 from glimpse.stores.swift_account import Body, Buffer, Container
 
@@ -89,6 +89,7 @@ class SwiftWriter:
         self._sending: deque[Future[_Segment]] = deque()
         self._sent: list[_Segment] = []
         self._number = 0
+        self._begun = 0
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Keep the chunks until they make a segment; wait while too many segments are under way."""
@@ -134,12 +135,14 @@ class SwiftWriter:
             self._sent.append(self._sending.popleft().result())
         self._number += 1
         name, body = _name(self._key, self._number), Body(self._buffers.chunks)
+        self._sending.append(self._threads.submit(self._send, name, body, self._begun))
+        self._begun += self._buffers.size
         self._buffers = _Buffers()
-        self._sending.append(self._threads.submit(self._send, name, body))
 
-    def _send(self, name: str, body: Body) -> _Segment:
+    def _send(self, name: str, body: Body, offset: int) -> _Segment:
         size = len(body)
-        response = self._container.account.send("PUT", self._container.path(name), _TYPE, body)
+        with _full(offset, size):
+            response = self._container.account.send("PUT", self._container.path(name), _TYPE, body)
         etag = response.headers.get("Etag", "").strip('"')
         if etag != body.digest:
             raise Unavailable(self._part, "it stored other data than was sent")
@@ -148,7 +151,8 @@ class SwiftWriter:
     def _publish(self) -> None:
         """Give the image's name to an object: the data itself if one segment holds all, else a manifest."""
         if not self._number:
-            self._name(Body(self._buffers.chunks) if self._buffers.size else b"")
+            with _full(0, self._buffers.size):
+                self._name(Body(self._buffers.chunks) if self._buffers.size else b"")
             return
         if self._buffers.size:
             self._begin_segment()
@@ -215,6 +219,15 @@ def is_of(container: Container, key: ObjectKey) -> bool:
     """Whether the image's object is there and was written by this attempt."""
     headers = container.head(key.image_id)
     return headers is not None and headers.get(ATTEMPT) == key.attempt
+
+
+@contextmanager
+def _full(offset: int, size: int) -> Iterator[None]:
+    """A full store is told by how much it has taken."""
+    try:
+        yield
+    except LimitExceeded as error:
+        raise LimitExceeded(error.limit, offset, offset + size, "bytes") from None
 
 
 def _name(key: ObjectKey, number: int) -> str:

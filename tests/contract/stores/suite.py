@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import uuid4
 
 import pytest
@@ -71,6 +71,7 @@ def fill(writer: Writer, length: int) -> None:
 class StoreSuite:
     # How often a commit runs against a discard.
     races: ClassVar[int] = 50
+    races = 50
 
     @pytest.fixture
     def store(self, backend: Backend) -> Iterator[Store]:

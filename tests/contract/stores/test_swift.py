@@ -1,8 +1,11 @@
 import json
 import os
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -21,6 +24,8 @@ pytestmark = pytest.mark.services
 
 
 class TestSwift(StoreSuite):
+    races = 10
+
     @pytest.fixture
     def backend(self) -> Iterator[SwiftBackend]:
         backend = SwiftBackend(Cluster.by_swift())
@@ -339,6 +344,27 @@ def test_a_server_that_goes_away(backend: SwiftBackend) -> None:
     relay.release()
     backend.store.discard(key)
     assert backend.leftovers() == []
+
+
+def test_authorities(backend: SwiftBackend, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    relay = Relay(backend.cluster.account().storage_url(), context)
+    for access in (Access(ca_file=str(certificate)), Access(insecure=True)):
+        store = replace(backend.cluster, access=replace(access, endpoint=relay.url)).store(backend.terms)
+        url = put(store, CONTENT)
+        assert get(store, url) == CONTENT
+        store.delete(url)
+    stranger = replace(backend.cluster, access=Access(endpoint=relay.url)).store(backend.terms)
+    with pytest.raises(Unavailable, match="its certificate cannot be verified"):
+        stranger.usage()
+    relay.close()
+    relay.release()
 
 
 def test_a_missing_segment(backend: SwiftBackend) -> None:
