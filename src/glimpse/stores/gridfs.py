@@ -108,7 +108,7 @@ class GridFSStore:
         name = str(key)
         with self._answering():
             bucket = self._bucket()
-            bucket.incoming.delete_many({"_id": name})
+            bucket.incoming.delete_one({"_id": name})
             bucket.remove_chunks(name)
             bucket.files.delete_one({"_id": name})
 
@@ -224,6 +224,7 @@ class GridFSWriter:
     def _send(self, length: int) -> None:
         """Store the first `length` bytes of those that wait."""
         data = memoryview(b"".join(self._waiting))
+        self._waiting = []
         with self._store.writing(self._size, self._sent):
             for at in range(0, length, _BATCH):
                 self._send_batch(data[at : min(at + _BATCH, length)])
@@ -256,7 +257,7 @@ class GridFSWriter:
             raise Conflict("The store holds data of this image already.")
         document = {"length": self._sent, "chunkSize": _CHUNK, "uploadDate": datetime.now(UTC)}
         self._bucket.files.insert_one({"_id": name, "filename": image_id, **document})
-        if not self._bucket.incoming.delete_many({"_id": name}).deleted_count:
+        if not self._bucket.incoming.delete_one({"_id": name}).deleted_count:
             raise Conflict("The upload was given up meanwhile.")
 
 

@@ -298,6 +298,7 @@ class SheepdogWriter:
     def _send(self, length: int) -> None:
         """Store the first `length` bytes of those that wait."""
         data = memoryview(b"".join(self._waiting))
+        self._waiting = []
         if self._inode is not None and length:
             step = max(self._store.window // self._inode.piece, 1) * self._inode.piece
             with self._store.answering(self._size, self._sent):

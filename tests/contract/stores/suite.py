@@ -71,7 +71,6 @@ def fill(writer: Writer, length: int) -> None:
 class StoreSuite:
     # How often a commit runs against a discard.
     races: ClassVar[int] = 50
-    races = 50
 
     @pytest.fixture
     def store(self, backend: Backend) -> Iterator[Store]:

@@ -15,7 +15,7 @@ OPTIONS = (
     cfg.IntOpt(
         "sheepdog_store_chunk_size",
         default=16,
-        min=4,
+        min=1,
         help="MiB that a transfer of a `sheepdog` store holds: they go side by side, in pieces of 4.",
     ),
     cfg.PortOpt("sheepdog_store_port", default=7000, help="Port of the sheep daemon of a `sheepdog` store."),
