@@ -46,7 +46,7 @@ fmt: $(VENV)/.developer  ## put the source in order
 
 services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
-	services/up postgresql mariadb nginx keystone memcached
+	services/up postgresql mariadb nginx keystone memcached ceph
 
 services-down:  ## stop them
 	services/down
