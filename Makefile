@@ -6,7 +6,7 @@ STATE ?= .state
 SOURCES := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test conformance fmt services services-down bench docs clean
+.PHONY: help setup run check test conformance fmt services services-cinder services-down bench docs clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,7 +48,10 @@ services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
 	services/up postgresql mariadb nginx keystone memcached
 
-services-down:  ## stop them
+services-cinder:  ## Cinder besides, with what it needs: not quick to install
+	services/up mariadb keystone rabbitmq ceph cinder
+
+services-down:  ## stop them all
 	services/down
 
 bench: $(VENV)/.developer  ## measure against upstream Glance and the limits, side by side

@@ -1,4 +1,4 @@
-"""Fills a Keystone that was just bootstrapped, or one that an earlier seed has filled: python keystone-seed.py URL IMAGE-URL.
+"""Fills a Keystone that was just bootstrapped, or one that an earlier seed has filled: python keystone-seed.py URL IMAGE-URL VOLUME-URL.
 
 Everybody's password is "secret".
 """
@@ -8,12 +8,13 @@ import sys
 import urllib.parse
 import urllib.request
 
-KEYSTONE, IMAGES = sys.argv[1:]
+KEYSTONE, IMAGES, VOLUMES = sys.argv[1:]
 
 # (user, project, roles in the project). What a role implies (member: reader, ...) Keystone adds.
 USERS = (
     ("glance", "service", ("admin", "service")),
     ("nova", "service", ("admin", "service")),
+    ("cinder", "service", ("admin", "service")),
     ("demo", "demo", ("member",)),
     ("reader", "demo", ("reader",)),
     ("manager", "demo", ("manager",)),
@@ -70,12 +71,13 @@ def main():
         grant("/domains/default", f"domain-{role}", role)
     grant("/system", "glance", "reader")  # it reads everybody's limits
 
-    service = ensure("service", name="glance", type="image")
-    for interface in ("public", "internal", "admin"):
-        ensure("endpoint", service_id=service, interface=interface, region_id="RegionOne", url=IMAGES)
-    for endpoint in call("GET", f"/endpoints?service_id={service}")[1]["endpoints"]:
-        if endpoint["url"] != IMAGES:
-            call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": IMAGES}})
+    for name, kind, url in (("glance", "image", IMAGES), ("cinderv3", "volumev3", VOLUMES)):
+        service = ensure("service", name=name, type=kind)
+        for interface in ("public", "internal", "admin"):
+            ensure("endpoint", service_id=service, interface=interface, region_id="RegionOne", url=url)
+        for endpoint in call("GET", f"/endpoints?service_id={service}")[1]["endpoints"]:
+            if endpoint["url"] != url:
+                call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": url}})
 
 
 main()
