@@ -358,7 +358,11 @@ def test_every_option_is_in_the_groups() -> None:
 
 
 def test_secrets_are_marked() -> None:
-    assert {option.name for _, option in OPTIONS if option.secret} == {"connection"}
+    assert {option.name for _, option in OPTIONS if option.secret} == {
+        "connection",
+        "cinder_store_password",
+        "cinder_store_application_credential_secret",
+    }
 
 
 def test_no_file_is_read_that_nobody_named() -> None:
