@@ -49,7 +49,7 @@ services:  ## install and start the real servers that tests and benchmarks use
 	services/up postgresql mariadb nginx keystone memcached
 
 services-cinder:  ## Cinder besides, with what it needs: not quick to install
-	services/up mariadb keystone rabbitmq ceph cinder
+	services/up mariadb keystone memcached rabbitmq ceph cinder
 
 services-down:  ## stop them all
 	services/down

@@ -1,5 +1,5 @@
-# Cinder: its API, scheduler and volume service, in an environment of their own. It needs MariaDB, RabbitMQ, Keystone
-# and Ceph, which "services/up mariadb rabbitmq keystone ceph cinder" starts before it.
+# Cinder: its API, scheduler and volume service, in an environment of their own. It needs MariaDB, RabbitMQ, Keystone,
+# memcached and Ceph, which "services/up mariadb keystone memcached rabbitmq ceph cinder" starts before it.
 # Two kinds of volumes: Ceph images, and files on NFS. Where the kernel has no NFS client, a bind mount stands in for
 # the protocol.
 port=${GLIMPSE_CINDER_PORT:-25776}
@@ -20,7 +20,8 @@ install() {
     ! is_alive || stop
     say 'installing Cinder from PyPI'
     python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" cinder pymysql >>"$home/log" 2>&1 ||
+    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" cinder pymysql python-memcached \
+        >>"$home/log" 2>&1 ||
         fail "pip install failed, see $home/log"
     # The bindings of Ceph are not on PyPI. Debian's work in every CPython of the same version.
     ln -sf /usr/lib/python3/dist-packages/{rbd,rados}.cpython-311-*.so "$home"/environment/lib/python3.11/site-packages/
@@ -125,6 +126,7 @@ user_domain_id = default
 project_domain_id = default
 service_token_roles = service
 service_token_roles_required = true
+memcached_servers = 127.0.0.1:${GLIMPSE_MEMCACHED_PORT:-24935}
 [cinder_sys_admin]
 helper_command = $programs/privsep-helper --config-file $home/cinder.conf
 [privsep_osbrick]
