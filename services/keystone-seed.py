@@ -1,4 +1,6 @@
-"""Fills a Keystone that was just bootstrapped, or one that an earlier seed has filled: python keystone-seed.py URL IMAGE-URL SWIFT-URL.
+"""Fills a Keystone that was just bootstrapped, or that an earlier seed has filled:
+
+    python keystone-seed.py URL IMAGE-URL SWIFT-URL VOLUME-URL
 
 Everybody's password is "secret".
 """
@@ -8,7 +10,7 @@ import sys
 import urllib.parse
 import urllib.request
 
-KEYSTONE, IMAGES, SWIFT = sys.argv[1:]
+KEYSTONE, IMAGES, SWIFT, VOLUMES = sys.argv[1:]
 
 # (user, project, roles in the project). What a role implies (member: reader, ...) Keystone adds.
 USERS = (
@@ -16,6 +18,7 @@ USERS = (
     ("nova", "service", ("admin", "service")),
     ("swift", "service", ("service",)),
     ("reseller", "service", ("service", "ResellerAdmin")),
+    ("cinder", "service", ("admin", "service")),
     ("demo", "demo", ("member",)),
     ("reader", "demo", ("reader",)),
     ("manager", "demo", ("manager",)),
@@ -75,6 +78,7 @@ def main():
 
     ensure_service("glance", "image", IMAGES)
     ensure_service("swift", "object-store", f"{SWIFT}/v1/AUTH_%(project_id)s")
+    ensure_service("cinderv3", "volumev3", VOLUMES)
 
 
 def ensure_service(name, kind, url):

@@ -69,7 +69,7 @@ def fill(writer: Writer, length: int) -> None:
 
 
 class StoreSuite:
-    # How often a commit runs against a discard.
+    # How often what happens by chance is tried; fewer times where a try takes seconds.
     races: ClassVar[int] = 50
 
     @pytest.fixture

@@ -31,6 +31,8 @@ def backend(server: GridFSServer) -> Iterator[GridFSBackend]:
 
 
 class TestGridFS(StoreSuite):
+    server = "a stand-in for mongod"
+
     @pytest.fixture
     def backend(self, server: GridFSServer) -> Iterator[Backend]:
         backend = GridFSBackend(server)

@@ -36,6 +36,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[S3Backend]:
 
 
 class TestS3(StoreSuite):
+    server = "Swift's s3api, Ceph's radosgw"
     races = 10
 
     @pytest.fixture

@@ -14,6 +14,8 @@ from tests.contract.stores.suite import CONTENT, MIB, Backend, StoreSuite, drain
 class TestSheepdog(StoreSuite):
     """Against the stand-in, which needs nothing but Python."""
 
+    server = "a stand-in for the daemon"
+
     @pytest.fixture
     def backend(self) -> Iterator[Backend]:
         backend = SheepdogBackend()

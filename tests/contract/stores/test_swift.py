@@ -24,6 +24,7 @@ pytestmark = pytest.mark.services
 
 
 class TestSwift(StoreSuite):
+    server = "Swift"
     races = 10
 
     @pytest.fixture

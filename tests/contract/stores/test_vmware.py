@@ -44,9 +44,13 @@ def own(tmp_path: Path) -> Iterator[OwnVcenter]:
 class TestVmware(StoreSuite):
     """Where ranges are honoured."""
 
+    server = "a simulated vCenter"
+
 
 class TestWithoutRanges(StoreSuite):
     """Where each read begins at the first byte."""
+
+    server = "a simulated vCenter"
 
     @pytest.fixture
     def backend(self) -> Iterator[VmwareBackend]:

@@ -361,6 +361,8 @@ def test_secrets_are_marked() -> None:
         "swift_store_user",
         "vmware_server_password",
         "mongodb_store_uri",
+        "cinder_store_password",
+        "cinder_store_application_credential_secret",
     }
 
 

@@ -1,6 +1,6 @@
 """The types of stores that the options can ask for: one module for each, listed here."""
 
-from glimpse.config.backends import files, gridfs, http, s3, sheepdog, swift, vmware
+from glimpse.config.backends import cinder, files, gridfs, http, s3, sheepdog, swift, vmware
 from glimpse.config.backends.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -8,6 +8,7 @@ KINDS: tuple[Kind, ...] = (
     http.KIND,
     s3.KIND,
     swift.KIND,
+    cinder.KIND,
     vmware.KIND,
     gridfs.KIND,
     sheepdog.KIND,
