@@ -158,7 +158,7 @@ BAD = [
     ("glance_store", "filesystem_store_file_perm", "888"),
     ("glance_store", "filesystem_store_file_perm", "077"),
     ("glance_store", "filesystem_store_file_perm", "4644"),
-    ("glance_store", "stores", "file,sheepdog"),
+    ("glance_store", "stores", "file,floppy"),
     ("glance_store", "default_store", "http"),
     ("DEFAULT", "enabled_backends", "a"),
     ("DEFAULT", "enabled_backends", "a:rbd"),
