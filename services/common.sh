@@ -9,6 +9,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 state=${GLIMPSE_SERVICES_DIR:-$root/.services}
 env_file=$state/env
 
+# All that there are, by name.
+servers() { grep -l '^answers()' "$root"/services/*.sh | sed 's|.*/||; s|\.sh$||'; }
+
 say() { printf '%s: %s\n' "$name" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 

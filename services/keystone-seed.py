@@ -1,4 +1,6 @@
-"""Fills a Keystone that was just bootstrapped, or one that an earlier seed has filled: python keystone-seed.py URL IMAGE-URL.
+"""Fills a Keystone that was just bootstrapped, or that an earlier seed has filled:
+
+    python keystone-seed.py URL IMAGE-URL SWIFT-URL VOLUME-URL
 
 Everybody's password is "secret".
 """
@@ -8,12 +10,15 @@ import sys
 import urllib.parse
 import urllib.request
 
-KEYSTONE, IMAGES = sys.argv[1:]
+KEYSTONE, IMAGES, SWIFT, VOLUMES = sys.argv[1:]
 
 # (user, project, roles in the project). What a role implies (member: reader, ...) Keystone adds.
 USERS = (
     ("glance", "service", ("admin", "service")),
     ("nova", "service", ("admin", "service")),
+    ("swift", "service", ("service",)),
+    ("reseller", "service", ("service", "ResellerAdmin")),
+    ("cinder", "service", ("admin", "service")),
     ("demo", "demo", ("member",)),
     ("reader", "demo", ("reader",)),
     ("manager", "demo", ("manager",)),
@@ -53,6 +58,7 @@ def sign_in():
 def main():
     global token
     token = sign_in()
+    ensure("role", name="ResellerAdmin")  # to whom Swift gives every account
     roles = {role["name"]: role["id"] for role in call("GET", "/roles")[1]["roles"]}
 
     def user(name):
@@ -70,12 +76,19 @@ def main():
         grant("/domains/default", f"domain-{role}", role)
     grant("/system", "glance", "reader")  # it reads everybody's limits
 
-    service = ensure("service", name="glance", type="image")
+    ensure_service("glance", "image", IMAGES)
+    ensure_service("swift", "object-store", f"{SWIFT}/v1/AUTH_%(project_id)s")
+    ensure_service("cinderv3", "volumev3", VOLUMES)
+
+
+def ensure_service(name, kind, url):
+    """A service in the catalog, whose three endpoints have this URL."""
+    service = ensure("service", name=name, type=kind)
     for interface in ("public", "internal", "admin"):
-        ensure("endpoint", service_id=service, interface=interface, region_id="RegionOne", url=IMAGES)
+        ensure("endpoint", service_id=service, interface=interface, region_id="RegionOne", url=url)
     for endpoint in call("GET", f"/endpoints?service_id={service}")[1]["endpoints"]:
-        if endpoint["url"] != IMAGES:
-            call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": IMAGES}})
+        if endpoint["url"] != url:
+            call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": url}})
 
 
 main()

@@ -1,7 +1,10 @@
 # Keystone, in an environment of its own, with SQLite and fernet tokens. Who may call it is in keystone-seed.py.
+# GLIMPSE_SWIFT_PORT: swift.sh's; five ports after it is the proxy that the catalog names.
 # GLIMPSE_IMAGE_PORT: where its catalog says that the image service is; a test that needs the catalog listens there.
 port=${GLIMPSE_KEYSTONE_PORT:-24934}
 image_port=${GLIMPSE_IMAGE_PORT:-24936}
+swift=http://127.0.0.1:$((${GLIMPSE_SWIFT_PORT:-25080} + 5))
+volumes=http://127.0.0.1:${GLIMPSE_CINDER_PORT:-25776}/v3
 programs=$home/environment/bin
 constraints=$root/services/keystone-constraints.txt
 
@@ -39,9 +42,9 @@ stop() { end TERM; }
 # The users, roles and the catalog: once for each content of the seed.
 prepare() {
     local seed=$root/services/keystone-seed.py content
-    content="$(cksum <"$seed") $image_port"
+    content="$(cksum <"$seed") $image_port $swift $volumes"
     [ "$content" = "$(cat "$home/seeded" 2>/dev/null)" ] && return
-    "$programs/python" "$seed" "$(url)" "http://127.0.0.1:$image_port" || fail 'cannot be filled'
+    "$programs/python" "$seed" "$(url)" "http://127.0.0.1:$image_port" "$swift" "$volumes" || fail 'cannot be filled'
     echo "$content" >"$home/seeded"
 }
 

@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from glimpse.api.application import make_application
 from glimpse.api.edge import Cors
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
+from glimpse.config.backends.files import FileBackend
 from glimpse.config.files import Source
 from glimpse.config.image_schema import read_known_properties
 from glimpse.config.logs import set_up_logs
@@ -252,13 +254,16 @@ def stores_of(settings: Settings) -> Stores:
 
 
 def _listing(place: StorePlace) -> Listing:
-    return Listing(
+    listing = Listing(
         place.kind,
         place.weight,
         place.description,
         read_only=place.read_only,
         properties=place.backend.properties(),
     )
+    if isinstance(place.backend, FileBackend):
+        return replace(listing, describe=place.backend.describe)
+    return listing
 
 
 def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:

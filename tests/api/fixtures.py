@@ -25,6 +25,7 @@ from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.records.schema import upgrade
 from glimpse.stores.base import Store
+from glimpse.stores.folders import Folder
 from tests.api import world as people
 from tests.api.world import Client, Loop, World
 
@@ -150,7 +151,7 @@ def _moved(settings: Settings, state: Path) -> Settings:
 
 def _moved_backend(backend: Backend, state: Path) -> Backend:
     if isinstance(backend, FileBackend):
-        return replace(backend, folder=state / backend.folder.name)
+        return replace(backend, folders=tuple(Folder(state / folder.path.name) for folder in backend.folders))
     if isinstance(backend, HttpBackend):
         return replace(backend, retries=0)
     return backend

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from shutil import rmtree
 
 import pytest
@@ -504,3 +505,11 @@ def test_a_location_is_not_taken_for_another_store(world: World, source: Source)
     image = client.create()["id"]
     place = {"url": source.url(), "metadata": {"store": "fast"}}
     assert client.patch(image, change("add", "locations/-", place)).status_code == 400
+
+
+def test_locations_say_what_their_mount_point_is_called(make_world: MakeWorld, tmp_path: Path) -> None:
+    (tmp_path / "mounts.json").write_text('{"id": "shared", "mountpoint": "/"}')
+    mounts = f"[glance_store]\nfilesystem_store_metadata_file = {tmp_path}/mounts.json\n"
+    client = make_world(f"[DEFAULT]\nshow_multiple_locations = true\n{mounts}").client(ALICE)
+    [location] = client.show(upload(client, None))["locations"]
+    assert location["metadata"] == {"id": "shared", "mountpoint": "/", "store": "file"}

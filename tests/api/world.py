@@ -210,7 +210,7 @@ class World:
         """The folder of a store of files."""
         [backend] = (place.backend for place in self.settings.stores if place.id == store)
         assert isinstance(backend, FileBackend)
-        return backend.folder
+        return backend.folders[0].path
 
     def files(self, store: str | None = None) -> list[str]:
         """The names of everything in the folder of a store (None: the default), hidden files too."""

@@ -11,6 +11,7 @@ from glimpse.cli.jobs import job
 from glimpse.cli.places import config_option as _config
 from glimpse.cli.places import state_option as _state
 from glimpse.cli.serve import make_folder, serve_forever
+from glimpse.cli.stores import store
 from glimpse.cli.worker import work_forever
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import GlimpseError
@@ -44,6 +45,7 @@ def worker(config_files: tuple[str, ...], state_dir: Path | None) -> None:
 
 
 cli.add_command(job)
+cli.add_command(store)
 
 
 @cli.group()

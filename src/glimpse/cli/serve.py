@@ -10,7 +10,8 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -104,16 +105,29 @@ def prepare_state(settings: Settings) -> None:
     """Make the folders that the service keeps. :raises Invalid: they cannot be made."""
     if _keeps_state(settings):
         make_folder("state_dir", settings.state_dir, 0o700)
-    for folder in settings.image_folders:
-        make_folder("filesystem_store_datadir", folder, 0o750)
+    for folders in settings.image_folders:
+        _make_one(folders)
 
 
 def _keeps_state(settings: Settings) -> bool:
     """Whether anything is in the state folder: a configuration of Glance's names other places for all."""
     in_state = settings.database_url.startswith(f"sqlite:///{settings.state_dir}/")
     users = settings.auth_strategy == "http_basic" and settings.htpasswd.is_relative_to(settings.state_dir)
-    images = any(folder.is_relative_to(settings.state_dir) for folder in settings.image_folders)
+    folders = chain.from_iterable(settings.image_folders)
+    images = any(folder.is_relative_to(settings.state_dir) for folder in folders)
     return in_state or users or images
+
+
+def _make_one(folders: Sequence[Path]) -> None:
+    """Make the folders of a store, of which it can do without some."""
+    failures: list[Invalid] = []
+    for folder in folders:
+        try:
+            make_folder("filesystem_store_datadir", folder, 0o750)
+        except Invalid as error:
+            failures.append(error)
+    if len(failures) == len(folders):
+        raise failures[0]
 
 
 def make_folder(option: str, path: Path, mode: int) -> None:

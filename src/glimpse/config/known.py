@@ -71,13 +71,17 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "mysql_enable_ndb idle_timeout sql_max_retries",
     ),
     "glance_store": {
+        "filesystem_store_chunk_size": "the filesystem store chooses it by itself",
+        "swift_store_large_object_size": "images larger than one segment are written in segments",
+        "swift_store_admin_tenants": "images are kept in the service's own account",
+        "swift_store_use_trusts": "images are written by the service's own user, who needs no trust",
+        "swift_store_ssl_compression": "TLS has no compression any more",
         **_each(
-            "the filesystem store chooses it by itself",
-            "filesystem_store_chunk_size filesystem_store_timeout filesystem_store_thread_pool_size "
-            "filesystem_store_threadpool_threshold",
+            "segments wait in memory, and are sent again from there",
+            "swift_buffer_on_upload swift_upload_buffer_dir",
         ),
         "http_proxy_information": "HTTP locations are read without a proxy",
-        "filesystem_store_metadata_file": "locations carry no metadata of mount points",
+        "rootwrap_config": "os-brick becomes root by its own helper",
         "store_capabilities_update_min_interval": "it has no effect in Glance either",
     },
     "os_glance_tasks_store": {
@@ -116,7 +120,7 @@ IGNORED_GROUPS: Mapping[str, str] = {
     "barbican": _NO_KEYS,
     "barbican_service_user": _NO_KEYS,
     "vault": _NO_KEYS,
-    "os_brick": "there is no Cinder store",
+    "os_brick": "os-brick keeps its locks in the state folder, and its other options at their defaults",
     "profiler": "requests are not traced",
 }
 
@@ -134,6 +138,15 @@ DEPRECATED: Mapping[str, Mapping[str, str]] = {
 }
 
 REMOVED: Mapping[str, Mapping[str, str]] = {
+    "glance_store": {
+        "swift_enable_snet": "since Glance 2015.1",
+        **_each(
+            "since glance_store 0.16",
+            "s3_store_object_buffer_dir s3_store_enable_proxy s3_store_proxy_host s3_store_proxy_port "
+            "s3_store_proxy_user s3_store_proxy_password",
+        ),
+        **_each("since Glance 12; use vmware_datastores", "vmware_datacenter_path vmware_datastore_name"),
+    },
     "DEFAULT": {
         "pipe_handle": "since Glance 30; it was for Windows",
         "eventlet_hub": "since Glance 2014.2",
@@ -202,20 +215,10 @@ REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
         "vmware_": _STORE_GROUP,
         "sheepdog_store_": _STORE_GROUP,
     },
-    "glance_store": {
-        "sheepdog_store_": "with that store",
-        "mongodb_store_": "with that store",
-    },
 }
 
 # Options of stores that are not built yet, by how they begin.
 STORE_PREFIXES = (
-    "swift_",
-    "default_swift_",
-    "s3_store_",
     "rbd_",
     "rados_",
-    "cinder_",
-    "vmware_",
-    "rootwrap_",
 )

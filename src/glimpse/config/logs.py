@@ -19,6 +19,8 @@ _QUIET = {
     "keystoneauth": logging.WARNING,
     "keystonemiddleware": logging.WARNING,
     "oslo_policy": logging.INFO,
+    # At DEBUG it writes out its commands, and with them the data of images.
+    "pymongo": logging.WARNING,
     "sqlalchemy": logging.WARNING,
     "stevedore": logging.WARNING,
     "urllib3": logging.WARNING,

@@ -111,7 +111,12 @@ def _listed(config: cfg.ConfigOpts) -> list[Kind]:
 
 
 def _check_folders(places: Iterable[StorePlace]) -> None:
-    folders = [(place.id, place.backend.folder) for place in places if isinstance(place.backend, FileBackend)]
+    folders = [
+        (place.id, folder.path)
+        for place in places
+        if isinstance(place.backend, FileBackend)
+        for folder in place.backend.folders
+    ]
     for (one, folder), (other, its) in combinations(folders, 2):
         if os.path.realpath(folder) == os.path.realpath(its):
             shared = f"[{one}] and [{other}] would share {folder}"

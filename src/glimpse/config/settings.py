@@ -91,10 +91,14 @@ class Settings:
         return f"{scheme}://{host}:{self.bind_port}"
 
     @property
-    def image_folders(self) -> tuple[Path, ...]:
-        """Those of the stores that keep images in files."""
+    def image_folders(self) -> tuple[tuple[Path, ...], ...]:
+        """Those of each store that keeps images in files."""
         backends = (store.backend for store in self.stores)
-        return tuple(backend.folder for backend in backends if isinstance(backend, FileBackend))
+        return tuple(
+            tuple(folder.path for folder in backend.folders)
+            for backend in backends
+            if isinstance(backend, FileBackend)
+        )
 
 
 def default_state_dir(program: str = "glimpse") -> Path:

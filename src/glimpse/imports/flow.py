@@ -116,6 +116,7 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
 async def _import(imports: Imports, work: _Work, source: Source) -> list[Intent]:
     """Bring the data where it shall be, and publish it; the intents to remove staged data come back."""
     targets: list[str] = list(work.job.arguments["stores"])
+    stores = imports.transfer.stores
     staged = None if imports.transforms(work.job) else source.staged
     stays = staged is not None and staged.store in targets
     if staged is not None and stays:
@@ -127,15 +128,16 @@ async def _import(imports: Imports, work: _Work, source: Source) -> list[Intent]
         # They change no data, but what is written about the image.
         async with _stepped(imports, work, _nothing()):
             pass
-        location = Location(staged.url, {"store": staged.store})
+        location = stores.location(staged.store, staged.url)
         received = Received(staged.size, staged.digests, _findings(staged))
         return await _publish(imports, work, received, (location,), (), keeps_staged=True)
     async with _copies(imports, work, targets, source, stays=stays) as (copies, intents):
         received = await _receive(imports, work, copies, source)
         written = await copies.commit()
         work.failures |= {store: str(error) for store, error in copies.failures.items()}
-        places = (Location(staged.url, {"store": staged.store}), *written) if staged and stays else written
-        return await _publish(imports, work, received, places, intents, keeps_staged=stays)
+        if staged is not None and stays:
+            written = (stores.location(staged.store, staged.url), *written)
+        return await _publish(imports, work, received, written, intents, keeps_staged=stays)
 
 
 @asynccontextmanager

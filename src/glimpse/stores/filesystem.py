@@ -1,4 +1,4 @@
-"""Images as files in one folder.
+"""Images as files in folders.
 
 An object is the file `<folder>/<image_id>`, as Glance names it, and its URL `file://<folder>/<image_id>`.
 While it is written it is `<folder>/.incoming.<image_id>.<attempt>`: in the same folder, so that one fsync of
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
-from glimpse.domain.errors import Conflict, GlimpseError, Invalid, LimitExceeded, Unavailable
+from glimpse.domain.errors import Conflict, GlimpseError, Invalid, LimitExceeded
 from glimpse.stores.base import LocalFile, ObjectKey, StoreObjectMissing, Usage
+from glimpse.stores.folders import SCHEMES, Folder, Folders, answering, sync_folder, unavailable
 from glimpse.stores.holes import Buffer, data_and_holes
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -44,44 +45,58 @@ _WRITE_BACK = 8 * 1024 * 1024
 
 
 class FilesystemStore:
-    """Images in `folder`, which is made if it is not there.
+    """Images in folders, which are made if they are not there; a plain path is a folder of priority 0.
 
     :param thin: keep stretches of zeros as holes, which occupy nothing on the disk.
     :param file_mode: the files' permissions, exactly; 0 means 0640 less the umask.
-    :raises Unavailable: the folder is not there and cannot be made.
+    :raises Unavailable: no folder is there, and none can be made.
     """
 
-    schemes = ("file", "filesystem")
+    schemes = SCHEMES
 
-    def __init__(self, id: str, folder: Path | str, *, thin: bool = True, file_mode: int = 0) -> None:  # noqa: A002
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        *folders: Folder | Path | str,
+        thin: bool = True,
+        file_mode: int = 0,
+    ) -> None:
         self.id = id
-        self._folder = Path(folder).absolute()
         self._thin = thin
         self._file_mode = max(file_mode, 0)
-        with _answering(id):
-            _make_folder(self._folder, 0o750 | (0o001 if file_mode & 0o004 else 0))
+        self._folders = Folders(id, [_folder(folder) for folder in folders], self._file_mode)
 
     def open_writer(self, key: ObjectKey, size: int | None) -> "FileWriter":
-        """Begin an object. A `size` beyond the free space is refused, though some of it may be zeros."""
-        names = _Names.of(self._folder, key)
-        with _writing(self.id, size, lambda: 0):
-            self._check_room(size)
-            fd = os.open(names.incoming, _CREATE, self._file_mode or 0o640)
+        """Begin an object, in the first folder that takes it.
+
+        A `size` beyond the free space is refused, though some of it may be zeros.
+        """
+        *others, last = self._folders.taking(size)
+        for folder in others:
             try:
-                marked = _mark(fd, key.attempt)
-                if self._file_mode:
-                    os.fchmod(fd, self._file_mode)
-            except OSError:
-                os.close(fd)
-                names.incoming.unlink(missing_ok=True)
-                raise
+                return self._begin(_Names.of(folder, key), key, size)
+            except OSError as error:
+                self._folders.note(folder, error)
+        with _writing(self.id, size, lambda: 0):
+            return self._begin(_Names.of(last, key), key, size)
+
+    def _begin(self, names: "_Names", key: ObjectKey, size: int | None) -> "FileWriter":
+        fd = os.open(names.incoming, _CREATE, self._file_mode or 0o640)
+        try:
+            marked = _mark(fd, key.attempt)
+            if self._file_mode:
+                os.fchmod(fd, self._file_mode)
+        except OSError:
+            os.close(fd)
+            names.incoming.unlink(missing_ok=True)
+            raise
         return FileWriter(self.id, names, fd, size, thin=self._thin, marked=marked)
 
     def open_reader(self, url: str, offset: int, length: int) -> LocalFile:
         """The open file; never a symlink, a pipe or a device."""
-        with self._finding(url):
+        with self._finding(url) as path:
             # A pipe under this name must not stop the thread that opens it; files ignore O_NONBLOCK.
-            fd = os.open(self._path(url), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         status = os.fstat(fd)
         if not S_ISREG(status.st_mode) or status.st_size < offset + length:
             os.close(fd)
@@ -89,17 +104,17 @@ class FilesystemStore:
         return LocalFile(os.fdopen(fd, "rb", buffering=0), offset, length)
 
     def owns(self, url: str) -> bool:
-        """Whether the URL leads into the folder, whatever is there."""
+        """Whether the URL leads into a folder, whatever is there."""
         try:
-            self._path(url)
-        except (StoreObjectMissing, ValueError):
+            self._folders.path(url)
+        except StoreObjectMissing:
             return False
         return True
 
     def stat(self, url: str) -> int:
         """The file's size, holes included."""
-        with self._finding(url):
-            status = self._path(url).lstat()
+        with self._finding(url) as path:
+            status = path.lstat()
         if not S_ISREG(status.st_mode):
             raise StoreObjectMissing(url)
         return status.st_size
@@ -107,9 +122,9 @@ class FilesystemStore:
     def delete(self, url: str) -> None:
         """Remove the file, durably. Who has it open reads on."""
         self.stat(url)
-        with self._finding(url):
-            self._path(url).unlink()
-            _sync_folder(self._folder)
+        with self._finding(url) as path:
+            path.unlink()
+            sync_folder(path.parent)
 
     def discard(self, key: ObjectKey) -> None:
         """Remove what `key` left: its incoming file, and its object if it came that far.
@@ -124,58 +139,40 @@ class FilesystemStore:
 
         A crash may fall anywhere: between link and unlink both names exist and both go here; after unlink
         the mark tells; and doing it again does no harm.
+
+        Nobody knows in which folder the attempt was. One that is away does not keep it in the others.
         """
-        names = _Names.of(self._folder, key)
-        with _answering(self.id):
-            names.incoming.unlink(missing_ok=True)
-            names.unmarked.unlink(missing_ok=True)
-            if _mark_of(names.final) == key.attempt:
-                names.final.unlink(missing_ok=True)
-            _sync_folder(self._folder)
+        failures: list[OSError] = []
+        for folder in self._folders:
+            try:
+                _discard(_Names.of(folder, key), key.attempt)
+            except OSError as error:
+                failures.append(error)
+        if failures:
+            raise unavailable(self.id, failures[0]) from failures[0]
 
     def check_url(self, url: str) -> None:  # noqa: ARG002 - the contract's signature
         """:raises Invalid: always, since a client must not choose among the files of this machine."""
         raise Invalid("url", "locations of this scheme are not taken")
 
     def usage(self) -> Usage:
-        """As the filesystem says. What it keeps for its administrator is neither used nor free."""
-        with _answering(self.id):
-            status = os.statvfs(self._folder)
-        if not status.f_blocks:
-            # Some network filesystems cannot tell, and answer with zeros.
-            return Usage(None, None)
-        return Usage((status.f_blocks - status.f_bfree) * status.f_frsize, status.f_bavail * status.f_frsize)
-
-    def _check_room(self, size: int | None) -> None:
-        free = self.usage().free
-        if size is not None and free is not None and size > free:
-            raise LimitExceeded("store capacity", free, size, "bytes")
-
-    def _path(self, url: str) -> Path:
-        """Where the object of that URL lies: directly in the folder, by whatever way the URL goes there.
-
-        URLs are not percent-decoded, and need not have an empty host part: so Glance writes and reads them.
-        """
-        scheme, _, text = url.partition("://")
-        folder, _, name = text.rpartition("/")
-        if scheme not in ("file", "filesystem") or not folder.startswith("/") or name[:1] in ("", "."):
-            raise StoreObjectMissing(url)
-        if folder != str(self._folder) and os.path.realpath(folder) != os.path.realpath(self._folder):
-            raise StoreObjectMissing(url)
-        return self._folder / name
+        """As the filesystems say. What they keep for their administrator is neither used nor free."""
+        with answering(self.id):
+            return self._folders.usage()
 
     @contextmanager
-    def _finding(self, url: str) -> Iterator[None]:
+    def _finding(self, url: str) -> Iterator[Path]:
+        path = self._folders.path(url)
         try:
-            yield
+            yield path
         except ValueError as error:
             # A NUL, or something else that no file's name can hold.
             raise StoreObjectMissing(url) from error
         except OSError as error:
             # Without its folder the store has lost nothing: it is away.
-            if error.errno in _NOT_THERE and self._folder.is_dir():
+            if error.errno in _NOT_THERE and path.parent.is_dir():
                 raise StoreObjectMissing(url) from error
-            raise _unavailable(self.id, error) from error
+            raise unavailable(self.id, error) from error
 
 
 class FileWriter:
@@ -210,7 +207,7 @@ class FileWriter:
                 os.ftruncate(self._file.fileno(), self._offset)
                 os.fsync(self._file.fileno())
                 path = self._publish()
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except GlimpseError:
             self.abort()
             raise
@@ -222,7 +219,7 @@ class FileWriter:
         self._close()
         with suppress(OSError):
             self._names.incoming.unlink(missing_ok=True)
-            _sync_folder(self._names.incoming.parent)
+            sync_folder(self._names.incoming.parent)
 
     def _writing(self) -> AbstractContextManager[None]:
         return _writing(self._store_id, self._size, lambda: self._offset)
@@ -294,25 +291,26 @@ class _Names:
         return cls(folder / f".incoming.{text}", folder / key.image_id, folder / text)
 
 
-def _make_folder(folder: Path, mode: int) -> None:
-    if folder.is_dir():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True)
-    folder.chmod(mode)
-    _sync_folder(folder.parent)
+def _folder(folder: Folder | Path | str) -> Folder:
+    path, priority = (folder.path, folder.priority) if isinstance(folder, Folder) else (folder, 0)
+    return Folder(Path(path).absolute(), priority)
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _discard(names: _Names, attempt: str) -> None:
+    _remove(names.incoming)
+    _remove(names.unmarked)
+    if _mark_of(names.final) == attempt:
+        _remove(names.final)
+    sync_folder(names.final.parent)
+
+
+def _remove(path: Path) -> None:
     try:
-        os.fsync(fd)
+        path.unlink(missing_ok=True)
     except OSError as error:
-        # Filesystems that have no such thing as syncing a folder say so with EINVAL.
-        if error.errno != errno.EINVAL:
+        # A filesystem that is read-only refuses before it looks whether there is anything.
+        if error.errno != errno.EROFS or os.path.lexists(path):
             raise
-    finally:
-        os.close(fd)
 
 
 def _mark(fd: int, attempt: str) -> bool:
@@ -344,19 +342,6 @@ def _after(buffers: list[Buffer], written: int) -> list[Buffer]:
     return []
 
 
-def _unavailable(store_id: str, error: OSError) -> Unavailable:
-    """The failure without its paths, which are no business of a client."""
-    return Unavailable(f"store {store_id}", os.strerror(error.errno) if error.errno else "input/output error")
-
-
-@contextmanager
-def _answering(store_id: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _unavailable(store_id, error) from error
-
-
 @contextmanager
 def _writing(store_id: str, size: int | None, fitted: Callable[[], int]) -> Iterator[None]:
     """Failures of a write of `size` bytes, of which `fitted()` are in the store."""
@@ -365,4 +350,4 @@ def _writing(store_id: str, size: int | None, fitted: Callable[[], int]) -> Iter
     except OSError as error:
         if error.errno in _FULL:
             raise LimitExceeded("store capacity", fitted(), size, "bytes") from error
-        raise _unavailable(store_id, error) from error
+        raise unavailable(store_id, error) from error

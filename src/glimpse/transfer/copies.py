@@ -53,14 +53,14 @@ class Copy:
             with self._failing():
                 self._writer.write(chunks)
 
-    def commit(self) -> Location | None:
-        """Make the data durable and readable: where it is, None if the copy failed alone."""
-        location: Location | None = None
+    def commit(self) -> str | None:
+        """Make the data durable and readable: its URL, None if the copy failed alone."""
+        url: str | None = None
         if self._writer is not None:
             with self._failing():
-                location = Location(self._writer.commit(), {"store": self.store})
+                url = self._writer.commit()
                 self._writer = None
-        return location
+        return url
 
     def abort(self) -> None:
         """Let go of what was not committed."""
@@ -118,9 +118,10 @@ class Copies:
 
         :raises Conflict, LimitExceeded, Unavailable: from a store, as `receive` does.
         """
-        places = [await to_the_end(self._transfer.threads.bulk(copy.commit)) for copy in self._copies]
+        bulk, stores = self._transfer.threads.bulk, self._transfer.stores
+        urls = [(copy.store, await to_the_end(bulk(copy.commit))) for copy in self._copies]
         self.require_enough()
-        return tuple(place for place in places if place is not None)
+        return tuple(stores.location(store, url) for store, url in urls if url is not None)
 
     def require_enough(self) -> None:
         """:raises GlimpseError: what the first store failed of, if too few are left that have not."""

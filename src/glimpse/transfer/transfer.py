@@ -1,6 +1,6 @@
 """What every transfer needs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from glimpse.catalog.catalog import Catalog
@@ -11,10 +11,15 @@ from glimpse.stores.base import Store
 from glimpse.transfer.threads import Threads
 
 
+def _nothing(_: str) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What there is to know of a store: its type, its weight among others (the highest is read first), the
-    operator's words for it, whether it takes no data, and what administrators are told besides.
+    operator's words for it, whether it takes no data, what administrators are told besides, and what the
+    location of an object with that URL says of it.
     """
 
     type: str = "file"
@@ -22,6 +27,7 @@ class Listing:
     description: str | None = None
     read_only: bool = False
     properties: Mapping[str, object] = field(default_factory=dict)
+    describe: Callable[[str], Mapping[str, str]] = _nothing
 
 
 _UNLISTED = Listing()
@@ -61,6 +67,10 @@ class Stores:
         if store_id not in self.writable:
             raise Invalid("store", f"'{store_id}' takes no data")
         return store
+
+    def location(self, store_id: str, url: str) -> Location:
+        """The location of an object that was written to a store."""
+        return Location(url, {**self.listing(store_id).describe(url), "store": store_id})
 
     def holding(self, location: Location) -> Store:
         """The store in which a location lies, told by its URL; of several that it may be, the one it names.

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import uuid4
 
 import pytest
@@ -69,6 +69,9 @@ def fill(writer: Writer, length: int) -> None:
 
 
 class StoreSuite:
+    # How often what happens by chance is tried; fewer times where a try takes seconds.
+    races: ClassVar[int] = 50
+
     @pytest.fixture
     def store(self, backend: Backend) -> Iterator[Store]:
         yield backend.store
@@ -242,7 +245,7 @@ class StoreSuite:
         store.delete(url)
 
     def test_discard_against_commit(self, store: Store, backend: Backend) -> None:
-        for _ in range(50):
+        for _ in range(self.races):
             key = new_key()
             writer = store.open_writer(key, None)
             writer.write([CONTENT])

@@ -9,7 +9,10 @@ from typing import NoReturn
 import pytest
 
 from glimpse.stores.base import Store
+from glimpse.stores.bounded import BoundedStore
+from glimpse.stores.callers import Callers
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.folders import Folder
 from glimpse.stores.memory import MemoryStore
 from tests.contract.stores.suite import MIB, Backend, StoreSuite
 
@@ -38,12 +41,14 @@ class MemoryBackend:
 
 
 class FilesystemBackend:
-    def __init__(self, folder: Path, *, thin: bool) -> None:
+    def __init__(self, folder: Path, *, thin: bool, several: bool = False, bounded: bool = False) -> None:
         self._thin = thin
+        self._bounded = bounded
+        self._several = several
         self._folder = folder / "images"
         self._mount = folder / "mount"
         self._small = self._mount / "images"
-        self._files = FilesystemStore("files", self._folder, thin=thin)
+        self._files = self._made("files", self._folder)
 
     @property
     def store(self) -> Store:
@@ -61,7 +66,12 @@ class FilesystemBackend:
                 subprocess.run(command, check=True, capture_output=True)
             except (OSError, subprocess.CalledProcessError):
                 pytest.skip("a small filesystem needs root, mkfs.ext4 and a loop device")
-        return FilesystemStore("small", self._small, thin=self._thin)
+        return self._made("small", self._small)
+
+    def _made(self, name: str, folder: Path) -> Store:
+        more = [Folder(folder.with_name("more"), priority=1)] if self._several else []
+        store = FilesystemStore(name, folder, *more, thin=self._thin)
+        return BoundedStore(store, Callers(name, 10, 10), 60) if self._bounded else store
 
     def truncate(self, url: str, size: int) -> None:
         os.truncate(url.removeprefix("file://"), size)
@@ -69,7 +79,8 @@ class FilesystemBackend:
     def leftovers(self) -> Sequence[str]:
         return [
             path.name
-            for folder in (self._folder, self._small)
+            for place in (self._folder, self._small)
+            for folder in (place, place.with_name("more"))
             if folder.is_dir()
             for path in folder.iterdir()
         ]
@@ -80,12 +91,16 @@ class FilesystemBackend:
 
 
 class TestMemory(StoreSuite):
+    server = "the memory of the tests"
+
     @pytest.fixture
     def backend(self) -> Backend:
         return MemoryBackend()
 
 
 class TestFilesystem(StoreSuite):
+    server = "a folder of this machine"
+
     @pytest.fixture(params=[True, False], ids=["thin", "thick"])
     def backend(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backend]:
         backend = FilesystemBackend(tmp_path, thin=request.param)
@@ -93,8 +108,30 @@ class TestFilesystem(StoreSuite):
         backend.close()
 
 
+class TestFilesystemInTwoFolders(StoreSuite):
+    server = "a folder of this machine"
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Iterator[Backend]:
+        backend = FilesystemBackend(tmp_path, thin=True, several=True)
+        yield backend
+        backend.close()
+
+
+class TestFilesystemWithDeadlines(StoreSuite):
+    server = "a folder of this machine"
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Iterator[Backend]:
+        backend = FilesystemBackend(tmp_path, thin=True, bounded=True)
+        yield backend
+        backend.close()
+
+
 class TestFilesystemWithoutMarks(StoreSuite):
     """As on NFS 3, which has no extended attributes."""
+
+    server = "a folder of this machine"
 
     @pytest.fixture
     def backend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
@@ -110,6 +147,8 @@ class TestFilesystemWithoutMarks(StoreSuite):
 
 class TestFilesystemWithoutHardLinks(StoreSuite):
     """As on FAT, and on some FUSE filesystems."""
+
+    server = "a folder of this machine"
 
     @pytest.fixture
     def backend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:

@@ -30,7 +30,7 @@ def test_help(flag: str) -> None:
     result = glimpse(flag)
     assert result.exit_code == 0
     assert "OpenStack Image API v2" in result.output
-    for command in ("serve", "worker", "job", "user"):
+    for command in ("serve", "worker", "job", "store", "user"):
         assert command in result.output
 
 
@@ -40,6 +40,7 @@ def test_help(flag: str) -> None:
         ["serve"],
         ["worker"],
         *(["job", *verb] for verb in ([], ["list"], ["show"], ["cancel"])),
+        *(["store", *verb] for verb in ([], ["list"], ["check"])),
         *(["user", *verb] for verb in ([], ["add"], ["list"], ["remove"])),
     ],
     ids=" ".join,

@@ -20,6 +20,7 @@ from glimpse.config.backends.http import HttpBackend
 from glimpse.config.places import StorePlace
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Invalid, Unavailable
+from glimpse.stores.folders import Folder
 
 pytestmark = pytest.mark.usefixtures("quick_bcrypt")
 
@@ -41,12 +42,12 @@ def test_folders(settings: Settings) -> None:
     for _ in range(2):
         prepare_state(settings)
     assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
-    [images] = settings.image_folders
+    [[images]] = settings.image_folders
     assert stat.S_IMODE(images.stat().st_mode) == 0o750
 
 
 def test_every_store_has_its_folder(settings: Settings, tmp_path: Path) -> None:
-    places = [StorePlace(name, "file", FileBackend(tmp_path / name)) for name in ("fast", "slow")]
+    places = [StorePlace(name, "file", FileBackend((Folder(tmp_path / name),))) for name in ("fast", "slow")]
     several = replace(
         settings,
         stores=(*places, StorePlace("web", "http", HttpBackend(settings.url_rules))),
@@ -57,7 +58,7 @@ def test_every_store_has_its_folder(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_a_state_folder_that_nothing_is_in_is_not_made(settings: Settings, tmp_path: Path) -> None:
-    images = (StorePlace("file", "file", FileBackend(tmp_path / "images")),)
+    images = (StorePlace("file", "file", FileBackend((Folder(tmp_path / "images"),))),)
     elsewhere = replace(settings, stores=images, database_url="sqlite:////a/b")
     prepare_state(replace(elsewhere, auth_strategy="paste"))
     assert not settings.state_dir.exists()

@@ -8,6 +8,7 @@ from glimpse.config.backends.http import HttpBackend
 from glimpse.config.places import StorePlace
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Invalid
+from glimpse.stores.folders import Folder
 
 THREE = """
 [DEFAULT]
@@ -51,20 +52,23 @@ def read(tmp_path: Path) -> Read:
 
 def test_several_stores(read: Read) -> None:
     settings = read(THREE)
-    fast, slow = FileBackend(Path("/fast"), 0o600, thin=False), FileBackend(Path("/slow"), 0o600, thin=True)
+    fast, slow = (
+        FileBackend((Folder(Path("/fast")),), 0o600, thin=False),
+        FileBackend((Folder(Path("/slow")),), 0o600, thin=True),
+    )
     web = HttpBackend(settings.url_rules, insecure=True)
     assert settings.stores == (
         StorePlace("fast", "file", fast, weight=10, description="quick"),
         StorePlace("web", "http", web, read_only=True, weight=3, description="somewhere"),
         StorePlace("slow", "file", slow, weight=3, description="somewhere"),
     )
-    assert settings.image_folders == (Path("/fast"), Path("/slow"))
+    assert settings.image_folders == ((Path("/fast"),), (Path("/slow"),))
     assert (settings.default_store, settings.several_stores) == ("slow", True)
 
 
 def test_one_store_with_a_name(read: Read, tmp_path: Path) -> None:
     settings = read("[DEFAULT]\nenabled_backends = Fast:file\n[glance_store]\ndefault_backend = Fast\n")
-    assert settings.stores == (StorePlace("Fast", "file", FileBackend(tmp_path / "images")),)
+    assert settings.stores == (StorePlace("Fast", "file", FileBackend((Folder(tmp_path / "images"),))),)
     assert (settings.default_store, settings.several_stores) == ("Fast", True)
 
 
@@ -73,7 +77,7 @@ def test_sections_are_found_however_they_are_written(read: Read) -> None:
         "[DEFAULT]\nenabled_backends = Fast:file\n[glance_store]\ndefault_backend = Fast\n"
         "[Fast]\nfilesystem_store_datadir = /fast\n"
     )
-    assert settings.stores == (StorePlace("Fast", "file", FileBackend(Path("/fast"))),)
+    assert settings.stores == (StorePlace("Fast", "file", FileBackend((Folder(Path("/fast")),))),)
 
 
 def test_the_environment_reaches_a_store(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,11 +39,10 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("database", "max_pool_size = 1", Kind.IGNORED),
         ("glance_store", "stores = file", Kind.DEPRECATED),
         ("glance_store", "rbd_store_pool = x", Kind.IGNORED),
-        ("glance_store", "sheepdog_store_port = 1", Kind.REMOVED),
         ("os_glance_staging_store", "filesystem_store_datadir = /x", Kind.IGNORED),
         ("os_glance_tasks_store", "filesystem_store_chunk_size = 1", Kind.IGNORED),
         ("backend_defaults", "filesystem_store_chunk_size = 1", Kind.IGNORED),
-        ("backend_defaults", "s3_store_host = x", Kind.IGNORED),
+        ("glance_store", "s3_store_enable_proxy = x", Kind.REMOVED),
         ("backend_defaults", "filesystem_store_datadirs = x", Kind.DEPRECATED),
         ("backend_defaults", "wait = 1", Kind.UNKNOWN),
         ("oslo_messaging_rabbit", "anything = x", Kind.IGNORED),
@@ -77,7 +76,7 @@ def test_what_is_in_effect(tmp_path: Path, text: str) -> None:
 
 
 def test_what_is_amiss_in_the_section_of_a_store(tmp_path: Path) -> None:
-    text = "[DEFAULT]\nenabled_backends = Fast:file\n[Fast]\nfilesystem_store_timeout = 5\nweihgt = 1\n"
+    text = "[DEFAULT]\nenabled_backends = Fast:file\n[Fast]\nfilesystem_store_chunk_size = 5\nweihgt = 1\n"
     ignored, unknown = report(tmp_path, text)
     assert (ignored.kind, ignored.entry.group) == (Kind.IGNORED, "fast")
     assert (unknown.kind, unknown.reason) == (Kind.UNKNOWN, "did you mean weight?")

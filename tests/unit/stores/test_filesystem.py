@@ -296,7 +296,7 @@ def test_failure_after_the_object_has_its_name_is_settled_by_discard(
     key = new_key()
     writer = store.open_writer(key, None)
     with monkeypatch.context() as patch:
-        patch.setattr(filesystem, "_sync_folder", failing(errno.EIO))
+        patch.setattr(filesystem, "sync_folder", failing(errno.EIO))
         with pytest.raises(Unavailable):
             finish(writer, NOISE)
     store.discard(key)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from glimpse.domain.errors import LimitExceeded
-from glimpse.stores import filesystem
+from glimpse.stores import filesystem, folders
 from glimpse.stores.base import ObjectKey
 from glimpse.stores.filesystem import FilesystemStore
 from tests.unit.stores.helpers import MIB, NOISE, failing, new_key
@@ -44,11 +44,11 @@ def test_file_size_limit(store: FilesystemStore, folder: Path) -> None:
 
 
 def die_at_line(count: int) -> Callable[[FrameType, str, object], Any]:
-    """A trace function that kills the process before line `count` of the store's module is run."""
+    """A trace function that kills the process before line `count` of the store's modules is run."""
     left = iter(range(count))
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
-        if frame.f_code.co_filename != filesystem.__file__:
+        if frame.f_code.co_filename not in (filesystem.__file__, folders.__file__):
             return None
         if event == "line" and next(left, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,9 +1,18 @@
 """The types of stores that the options can ask for: one module for each, listed here."""
 
-from glimpse.config.backends import files, http
+from glimpse.config.backends import cinder, files, gridfs, http, s3, sheepdog, swift, vmware
 from glimpse.config.backends.kind import Kind
 
-KINDS: tuple[Kind, ...] = (files.KIND, http.KIND)
+KINDS: tuple[Kind, ...] = (
+    files.KIND,
+    http.KIND,
+    s3.KIND,
+    swift.KIND,
+    cinder.KIND,
+    vmware.KIND,
+    gridfs.KIND,
+    sheepdog.KIND,
+)
 
 OPTIONS = tuple(option for kind in KINDS for option in kind.options)
 

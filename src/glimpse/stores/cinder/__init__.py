@@ -1,0 +1,1 @@
+"""Images as volumes of Cinder: a volume for each, which Cinder can clone without copying."""
