@@ -6,10 +6,10 @@ STATE ?= .state
 SOURCES := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test conformance fmt services services-down bench docs clean
+.PHONY: help setup run check test conformance fmt services services-vmware services-down bench docs clean
 
 help:  ## list the verbs
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 # What the service needs to run, and what its developers need besides.
 $(BIN)/glimpse: pyproject.toml constraints.txt
@@ -47,6 +47,9 @@ fmt: $(VENV)/.developer  ## put the source in order
 services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
 	services/up postgresql mariadb nginx keystone memcached
+
+services-vmware:  ## compile and start a simulated vCenter
+	services/up vmware
 
 services-down:  ## stop them
 	services/down
