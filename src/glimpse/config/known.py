@@ -185,6 +185,9 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
     },
     "store_type_location_strategy": {"store_type_preference": "since Glance 29; use the weight of stores"},
     "oslo_policy": {"enforce_scope": "from oslo.policy; scopes are always enforced"},
+    "glance_store": _each(
+        "since Glance 12; use vmware_datastores", "vmware_datacenter_path vmware_datastore_name"
+    ),
 }
 
 # Names of removed options that are too many to list, by how they begin.
@@ -216,6 +219,5 @@ STORE_PREFIXES = (
     "rbd_",
     "rados_",
     "cinder_",
-    "vmware_",
     "rootwrap_",
 )

@@ -358,7 +358,10 @@ def test_every_option_is_in_the_groups() -> None:
 
 
 def test_secrets_are_marked() -> None:
-    assert {option.name for _, option in OPTIONS if option.secret} == {"connection"}
+    assert {option.name for _, option in OPTIONS if option.secret} == {
+        "connection",
+        "vmware_server_password",
+    }
 
 
 def test_no_file_is_read_that_nobody_named() -> None:
