@@ -25,11 +25,11 @@ from glimpse.domain.errors import (
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
 from glimpse.stores.vmware_files import DatastoreFiles
 from glimpse.stores.vmware_places import Account, Datastore, File, Names, Places, by_weight, owner_of
-from glimpse.stores.vmware_session import FileExists, FileInUse, FileMissing, VcenterSession
+from glimpse.stores.vmware_session import FileExists, FileInUse, FileMissing, Full, VcenterSession
 
 _TAKEN = "The store holds data of this image already."
 
-# A datastore with less than this left is full for an upload of unknown size that broke.
+# A datastore with less than this left is full for an upload that broke.
 _LITTLE = 1024 * 1024
 
 
@@ -251,15 +251,16 @@ class VmwareWriter:
         """What the upload fails of may be that the datastore is full, whatever vCenter answers then."""
         try:
             yield
-        except Unavailable:
+        except Unavailable as error:
             with suppress(Unavailable):
-                self._check_room()
+                self._check_room(isinstance(error, Full))
             raise
 
-    def _check_room(self) -> None:
-        needed = _LITTLE if self._size is None else self._size - self._sent
+    def _check_room(self, full: bool) -> None:
+        left = 0 if self._size is None else self._size - self._sent
         free = self._session.space(self._names.final.datastore).free
-        if free < needed:
+        # What was sent need not have been written.
+        if full or free < max(left, _LITTLE):
             raise LimitExceeded("store capacity", self._sent + free, self._size, "bytes")
 
 

@@ -8,6 +8,7 @@ session or a full datastore costs nothing.
 import http.client
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -16,7 +17,7 @@ import httpx
 
 from glimpse.domain.errors import GlimpseError, SizeMismatch, Unavailable
 from glimpse.stores.vmware_places import Account, File
-from glimpse.stores.vmware_session import FileMissing, VcenterSession
+from glimpse.stores.vmware_session import Broken, FileMissing, Full, VcenterSession, pauses
 
 _REDIRECTS = 5
 _CONNECT_SECONDS = 10
@@ -73,7 +74,8 @@ class DatastoreFiles:
 
         :raises FileMissing: it is not there, or shorter.
         """
-        at, end, failures, begun = offset, offset + length, 0, False
+        at, end, begun = offset, offset + length, False
+        left = pauses(self._account.retries)
         while True:
             try:
                 with self._asking("GET", file, {"Range": f"bytes={at}-{end - 1}"}) as response:
@@ -86,11 +88,12 @@ class DatastoreFiles:
                         yield chunk
                 if at == end:
                     return
-                raise Unavailable(self._part, "vCenter ended the file too early")
-            except Unavailable:
-                failures += 1
-                if not begun or failures > self._account.retries:
+                raise Broken(self._part, "vCenter ended the file too early")
+            except Broken:
+                pause = next(left, None) if begun else None
+                if pause is None:
                     raise
+            time.sleep(pause)
 
     def open_upload(self, file: File, size: int | None) -> "Upload":
         """Begin to make or replace a file of so many bytes (None: unknown).
@@ -149,16 +152,17 @@ class DatastoreFiles:
     ) -> httpx.Response:
         host, port = self._address
         url = f"https://{f'[{host}]' if ':' in host else host}:{port}{file.resource()}"
-        failures, renewed = 0, False
+        left, renewed = pauses(self._account.retries), False
         while True:
             request = self._client.build_request(method, url, headers=headers, content=content)
             try:
                 with self._telling():
                     response = self._client.send(request, stream=True)
-            except Unavailable:
-                failures += 1
-                if failures > self._account.retries:
+            except Broken:
+                pause = next(left, None)
+                if pause is None:
                     raise
+                time.sleep(pause)
                 continue
             if response.status_code != 401 or renewed:
                 return response
@@ -191,10 +195,10 @@ class DatastoreFiles:
         except GlimpseError:
             raise
         except (httpx.TimeoutException, TimeoutError):
-            raise Unavailable(self._part, "vCenter does not answer in time") from None
+            raise Broken(self._part, "vCenter does not answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, http.client.HTTPException) as error:
             reason = f"the connection to vCenter failed ({type(error).__name__})"
-            raise Unavailable(self._part, reason) from None
+            raise Broken(self._part, reason) from None
 
 
 class Upload:
@@ -286,11 +290,12 @@ def _interim(connection: socket.socket) -> int:
 def _refusal(status: int, part: str) -> Exception:
     if status in (404, 410, 416):
         return FileMissing()
+    if status == 507:
+        return Full(part, "the datastore is full")
     reasons = {
         0: "vCenter broke off the upload",
         401: "vCenter ends the session at once",
         403: "the user of vCenter may not use files of the datastore",
-        507: "the datastore is full",
     }
     return Unavailable(part, reasons.get(status, f"vCenter answers {status} for a file of the datastore"))
 

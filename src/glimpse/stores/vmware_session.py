@@ -27,7 +27,8 @@ _CALL_SECONDS = 30
 # A server may close a connection that has been idle for longer.
 _IDLE_SECONDS = 30
 _TASK_SECONDS = 600
-_FIRST_PAUSE = 0.02
+_FIRST_LOOK = 0.02
+_FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 _BROKEN = (OSError, http.client.HTTPException, ExpatError)
@@ -39,6 +40,16 @@ class FileMissing(Exception):
 
 class FileExists(Exception):
     """There is such a file in the datastore already."""
+
+
+@dataclass(eq=False)
+class Broken(Unavailable):
+    """The connection failed: it may be of use to ask again."""
+
+
+@dataclass(eq=False)
+class Full(Unavailable):
+    """The datastore has no room."""
 
 
 @dataclass(eq=False)
@@ -135,7 +146,7 @@ class VcenterSession:
 
     def _finish(self, task: vim.Task) -> None:
         """Wait for a task. Looks are close together at first, since most tasks are quick."""
-        key, pause, until = task._GetMoId(), _FIRST_PAUSE, time.monotonic() + _TASK_SECONDS
+        key, pause, until = task._GetMoId(), _FIRST_LOOK, time.monotonic() + _TASK_SECONDS
         while True:
             info = self._call(lambda session: vim.Task(key, session.stub).info)
             if info.state == vim.TaskInfo.State.success:
@@ -170,20 +181,16 @@ class VcenterSession:
         return answer
 
     def _retrying(self, ask: Callable[[], _Answer], retries: int | None = None) -> _Answer:
-        left = self._account.retries if retries is None else retries
-        pause = _FIRST_PAUSE
+        left = pauses(self._account.retries if retries is None else retries)
         while True:
-            with self._telling():
-                try:
+            try:
+                with self._telling():
                     return ask()
-                except ssl.SSLCertVerificationError:
+            except Broken:
+                pause = next(left, None)
+                if pause is None:
                     raise
-                except _BROKEN:
-                    if left <= 0:
-                        raise
-            left -= 1
             time.sleep(pause)
-            pause = min(4 * pause, _LONGEST_PAUSE)
 
     def _current(self) -> _Session:
         session = self._session
@@ -244,15 +251,23 @@ class VcenterSession:
             raise FileExists from None
         except vim.fault.FileLocked:
             raise FileInUse(self._part, "vCenter has the file locked") from None
+        except vim.fault.NoDiskSpace:
+            raise Full(self._part, "the datastore is full") from None
         except vmodl.MethodFault as fault:
             raise Unavailable(self._part, _reason(fault)) from None
         except ssl.SSLCertVerificationError as error:
             raise Unavailable(self._part, f"vCenter's certificate: {error.verify_message}") from None
         except TimeoutError:
-            raise Unavailable(self._part, "vCenter does not answer in time") from None
+            raise Broken(self._part, "vCenter does not answer in time") from None
         except _BROKEN as error:
             reason = f"the connection to vCenter failed ({type(error).__name__})"
-            raise Unavailable(self._part, reason) from None
+            raise Broken(self._part, reason) from None
+
+
+def pauses(retries: int) -> Iterator[float]:
+    """How many seconds to wait before each time that something is tried again."""
+    for failures in range(retries):
+        yield min(_FIRST_PAUSE * 4**failures, _LONGEST_PAUSE)
 
 
 def _reason(fault: vmodl.MethodFault) -> str:
@@ -262,6 +277,4 @@ def _reason(fault: vmodl.MethodFault) -> str:
         return "vCenter ends the session at once"
     if isinstance(fault, vim.fault.NoPermission):
         return f"the user of vCenter lacks the privilege {fault.privilegeId}"
-    if isinstance(fault, vim.fault.NoDiskSpace):
-        return "the datastore is full"
     return f"vCenter answers {type(fault).__name__.rpartition('.')[2]}"

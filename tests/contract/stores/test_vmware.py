@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -30,8 +31,9 @@ pytestmark = pytest.mark.services
 def backend() -> Iterator[VmwareBackend]:
     backend = VmwareBackend(running())
     yield backend
-    assert backend.leftovers() == []
+    leftovers = backend.leftovers()
     backend.close()
+    assert leftovers == []
 
 
 @pytest.fixture
@@ -46,17 +48,14 @@ class TestVmware(StoreSuite):
 
     server = "a simulated vCenter"
 
-
-class TestWithoutRanges(StoreSuite):
-    """Where each read begins at the first byte."""
-
-    server = "a simulated vCenter"
-
-    @pytest.fixture
-    def backend(self) -> Iterator[VmwareBackend]:
-        backend = VmwareBackend(running(), WITHOUT_RANGES)
-        yield backend
-        backend.close()
+@pytest.mark.parametrize(("offset", "length"), [(0, 1), (1000, 5000), (250_000, 1), (len(CONTENT) - 1, 1)])
+def test_a_server_that_does_not_honour_ranges(backend: VmwareBackend, offset: int, length: int) -> None:
+    store = backend.open(WITHOUT_RANGES)
+    url = put(store, CONTENT)
+    assert get(store, url, offset, length) == CONTENT[offset : offset + length]
+    with pytest.raises(StoreObjectMissing):
+        store.open_reader(url, offset, len(CONTENT) - offset + 1)
+    store.delete(url)
 
 
 def test_the_names_are_those_of_glance(backend: VmwareBackend) -> None:
@@ -319,6 +318,16 @@ def test_bad_accounts(backend: VmwareBackend, changes: dict[str, Any], reason: s
 
 
 _DS = "dcPath=DC0&dsName=LocalDS_0"
+
+
+def test_a_wrong_password_is_tried_once(backend: VmwareBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account may be locked after a few."""
+    store = backend.open(LARGE, password="wrong-one")
+    log_in = Mock(side_effect=store._session._log_in)
+    monkeypatch.setattr(store._session, "_log_in", log_in)
+    with pytest.raises(Unavailable):
+        store.open_writer(new_key(), 1)
+    assert log_in.call_count == 1
 
 
 def test_an_insecure_account(backend: VmwareBackend) -> None:
