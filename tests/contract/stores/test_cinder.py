@@ -160,9 +160,11 @@ import os, pickle, signal, sys
 settings, act, argument = pickle.load(sys.stdin.buffer)
 store = settings.open("cinder")
 if act == "read":
-    next(store.open_reader(argument, 0, store.stat(argument)))
+    transfer = store.open_reader(argument, 0, store.stat(argument))
+    next(transfer)
 else:
-    store.open_writer(argument, None).write([b"half"])
+    transfer = store.open_writer(argument, None)
+    transfer.write([b"half"])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
