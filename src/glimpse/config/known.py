@@ -213,8 +213,6 @@ STORE_PREFIXES = (
     "swift_",
     "default_swift_",
     "s3_store_",
-    "rbd_",
-    "rados_",
     "cinder_",
     "vmware_",
     "rootwrap_",

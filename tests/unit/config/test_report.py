@@ -38,7 +38,7 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("DEFAULT", "log-file = x", Kind.UNKNOWN),
         ("database", "max_pool_size = 1", Kind.IGNORED),
         ("glance_store", "stores = file", Kind.DEPRECATED),
-        ("glance_store", "rbd_store_pool = x", Kind.IGNORED),
+        ("glance_store", "vmware_server_host = x", Kind.IGNORED),
         ("glance_store", "sheepdog_store_port = 1", Kind.REMOVED),
         ("os_glance_staging_store", "filesystem_store_datadir = /x", Kind.IGNORED),
         ("os_glance_tasks_store", "filesystem_store_chunk_size = 1", Kind.IGNORED),

@@ -1,9 +1,9 @@
 """The types of stores that the options can ask for: one module for each, listed here."""
 
-from glimpse.config.backends import files, http
+from glimpse.config.backends import files, http, rbd
 from glimpse.config.backends.kind import Kind
 
-KINDS: tuple[Kind, ...] = (files.KIND, http.KIND)
+KINDS: tuple[Kind, ...] = (files.KIND, http.KIND, rbd.KIND)
 
 OPTIONS = tuple(option for kind in KINDS for option in kind.options)
 
