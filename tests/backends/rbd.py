@@ -1,7 +1,6 @@
 """Ceph for the contract of stores: pools of a real cluster, each with a user that may use no other."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -178,7 +177,3 @@ class RbdBackend:
 def hurried(pool: Pool, patience: int = 2) -> RbdStore:
     """A store that does not wait long."""
     return RbdStore("hurried", replace(pool.access, patience=patience))
-
-
-def random_bytes(size: int) -> bytes:
-    return os.urandom(size)
