@@ -13,8 +13,8 @@ import pytest
 
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded, StoreObjectInUse, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing
-from glimpse.stores.rbd import RbdStore
-from tests.backends.rbd import Admin, Pool, RbdBackend, hurried, rados, rbd, running, until
+from tests.backends.ceph import Admin, Pool, RbdBackend, RbdStore, hurried, rados, rbd, until
+from tests.backends.rbd import running
 from tests.contract.stores.suite import CONTENT, MIB, Backend, StoreSuite, fill, get, new_key, put
 
 pytestmark = pytest.mark.services
