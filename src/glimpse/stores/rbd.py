@@ -118,6 +118,9 @@ class RbdStore:
                 rbd.RBD().remove(ioctx, place.image)
             except (rbd.ImageBusy, rbd.ImageHasSnapshots):
                 _put_into_trash(ioctx, place)
+            except rbd.ImageNotFound:
+                # It was there just now. In a full pool librbd says so when it has removed all but the name.
+                _remove_name(ioctx, place.image)
         self._purge(ioctx)
 
     def discard(self, key: ObjectKey) -> None:

@@ -236,6 +236,8 @@ def test_a_pool_whose_quota_is_used_up(backend: RbdBackend) -> None:
         store.open_writer(new_key(), 1)
     assert get(store, kept) == CONTENT
     store.delete(kept)
+    with pytest.raises(StoreObjectMissing):
+        store.stat(kept)
 
 
 def test_an_osd_that_stops_answering(backend: RbdBackend) -> None:
