@@ -103,11 +103,6 @@ class TestOpenStack:
         openstack("image", "import", "--method", "glance-download", *words, image)
         check(openstack, image, disk.read_bytes(), tmp_path)
 
-    def test_refused(self, openstack: OpenStack, source: Source) -> None:
-        image = openstack.json("image", "create", *RAW, "refused")["id"]
-        said = openstack.refused("image", "import", "--method", "web-download", "--uri", "ftp://x/y", image)
-        assert "400" in said
-
 
 class TestGlance:
     def test_glance_direct(self, glance: Glance, disk: Path, tmp_path: Path) -> None:

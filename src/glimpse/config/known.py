@@ -216,9 +216,3 @@ REMOVED_PREFIXES: Mapping[str, Mapping[str, str]] = {
         "sheepdog_store_": _STORE_GROUP,
     },
 }
-
-# Options of stores that are not built yet, by how they begin.
-STORE_PREFIXES = (
-    "rbd_",
-    "rados_",
-)

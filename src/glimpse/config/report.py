@@ -75,8 +75,6 @@ def _reasons(entry: Entry, group: str, used: Mapping[str, set[str]]) -> Iterator
         for prefix, reason in known.REMOVED_PREFIXES.get(group, {}).items():
             if entry.name.startswith(prefix):
                 yield Kind.REMOVED, reason
-        if group == "glance_store" and entry.name.startswith(known.STORE_PREFIXES):
-            yield Kind.IGNORED, "there is no such store yet"
         family, dot, _ = entry.group.partition(".")
         nothing = f"only [{family}] itself is read" if dot and family in used else None
         if ignored := known.IGNORED_GROUPS.get(family, nothing):

@@ -48,6 +48,7 @@ class TestVmware(StoreSuite):
 
     server = "a simulated vCenter"
 
+
 @pytest.mark.parametrize(("offset", "length"), [(0, 1), (1000, 5000), (250_000, 1), (len(CONTENT) - 1, 1)])
 def test_a_server_that_does_not_honour_ranges(backend: VmwareBackend, offset: int, length: int) -> None:
     store = backend.open(WITHOUT_RANGES)

@@ -38,7 +38,6 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("DEFAULT", "log-file = x", Kind.UNKNOWN),
         ("database", "max_pool_size = 1", Kind.IGNORED),
         ("glance_store", "stores = file", Kind.DEPRECATED),
-        ("glance_store", "rbd_store_pool = x", Kind.IGNORED),
         ("os_glance_staging_store", "filesystem_store_datadir = /x", Kind.IGNORED),
         ("os_glance_tasks_store", "filesystem_store_chunk_size = 1", Kind.IGNORED),
         ("backend_defaults", "filesystem_store_chunk_size = 1", Kind.IGNORED),

@@ -1,13 +1,14 @@
 """The types of stores that the options can ask for: one module for each, listed here."""
 
-from glimpse.config.backends import cinder, files, gridfs, http, s3, sheepdog, swift, vmware
+from glimpse.config.backends import cinder, files, gridfs, http, rbd, s3, sheepdog, swift, vmware
 from glimpse.config.backends.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
     files.KIND,
     http.KIND,
-    s3.KIND,
+    rbd.KIND,
     swift.KIND,
+    s3.KIND,
     cinder.KIND,
     vmware.KIND,
     gridfs.KIND,
