@@ -22,6 +22,7 @@ $(VENV)/.developer: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@! command -v mariadb_config >/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mysqlclient]'
+	@services/ceph-bindings $(BIN)/python
 	@touch $(BIN)/glimpse $@
 
 setup: $(VENV)/.developer  ## make the environment for development

@@ -39,20 +39,8 @@ start() {
 # Nothing is kept, so nothing needs to be put away; TERM would take half a minute.
 stop() { every_daemon end KILL; }
 
-# The bindings of the distribution for the developer's environment: they are not on PyPI.
-prepare() {
-    local python=$root/.venv/bin/python suffix target module
-    [ -x "$python" ] || return 0
-    suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
-    target=$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
-    for module in rados rbd; do
-        if [ ! -f "/usr/lib/python3/dist-packages/$module$suffix" ]; then
-            say "the bindings of the distribution are not for this Python: tests of RBD will be skipped"
-            return 0
-        fi
-        ln -sf "/usr/lib/python3/dist-packages/$module$suffix" "$target/"
-    done
-}
+# The developer's environment, if it is there already.
+prepare() { [ ! -x "$root/.venv/bin/python" ] || "$root/services/ceph-bindings" "$root/.venv/bin/python"; }
 
 publish() {
     cat <<LINES
