@@ -20,8 +20,8 @@ _VERSION = {"OpenStack-API-Version": "volume 3.54"}
 # Cinder lets its own services answer within 60 s when it attaches.
 _CALL_SECONDS = 90.0
 
-# States that a volume leaves by itself.
-_PASSING = frozenset({"creating", "extending", "attaching", "detaching", "deleting"})
+# States that a volume leaves by itself. Where a process died, it may attach and detach for ever.
+_PASSING = frozenset({"creating", "extending", "deleting"})
 
 _PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
