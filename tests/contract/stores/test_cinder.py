@@ -147,7 +147,7 @@ def test_only_types_with_multiattach_let_several_processes_read(tmp_path: Path) 
 
 def test_attachment_of_another_host_is_respected(server: CinderServer) -> None:
     url = put(server.store, CONTENT)
-    attachment, _ = server.api.attach(volume_of(url), {"host": "elsewhere"}, "ro")
+    attachment = server.api.reserve(volume_of(url), "ro")
     with pytest.raises(StoreObjectInUse):
         server.store.delete(url)
     assert server.store.stat(url) == len(CONTENT)
