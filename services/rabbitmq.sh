@@ -18,7 +18,7 @@ start() {
         RABBITMQ_NODE_PORT="$port" RABBITMQ_DIST_PORT=$((port + 1)) ERL_EPMD_PORT=$((port + 2)) \
         ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_MNESIA_BASE="$home/data" RABBITMQ_LOG_BASE="$home/logs" \
         RABBITMQ_PID_FILE="$home/pid" RABBITMQ_CONFIG_FILE="$home/rabbitmq" RABBITMQ_CONF_ENV_FILE="$home/none" \
-        RABBITMQ_ENABLED_PLUGINS_FILE="$home/plugins" \
+        RABBITMQ_ENABLED_PLUGINS_FILE="$home/plugins" ERL_CRASH_DUMP="$home/crash" \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +S 2:2' $program
 }
 

@@ -66,6 +66,7 @@ class CinderServer:
         self.api = api(self.settings)
         self._doors = (self.api, api(self.small_settings))
         self._store = self.settings.open("cinder")
+        self._small_store = self.small_settings.open("small")
         self._before = self._volumes()
 
     @property
@@ -73,7 +74,7 @@ class CinderServer:
         return self._store
 
     def full_store(self) -> Store:
-        return self.small_settings.open("small")
+        return self._small_store
 
     def truncate(self, url: str, size: int) -> None:
         volume = self.api.show(url.rpartition("/")[2])

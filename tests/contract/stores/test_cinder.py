@@ -22,13 +22,19 @@ GIB = 1024 * MIB
 ZEROS = bytes(64 * MIB)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> CinderServer:
+    """One for all tests: to log in and to look at the machine takes seconds."""
+    return CinderServer(tmp_path_factory.mktemp("cinder"))
+
+
 class TestCinder(StoreSuite):
     server = "Cinder on Ceph and on NFS"
     races = 6
 
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> Backend:
-        return CinderServer(tmp_path)
+    def backend(self, server: CinderServer) -> Backend:
+        return server
 
     def test_full_store(self, backend: Backend) -> None:
         store = backend.full_store()
@@ -47,11 +53,6 @@ class TestCinder(StoreSuite):
             backend.full_store().open_writer(new_key(), 3 * GIB + 1)
         assert caught.value.maximum == 3 * GIB
         assert backend.leftovers() == []
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> CinderServer:
-    return CinderServer(tmp_path)
 
 
 def volume_of(url: str) -> str:
@@ -147,7 +148,7 @@ def test_only_types_with_multiattach_let_several_processes_read(tmp_path: Path) 
 
 def test_attachment_of_another_host_is_respected(server: CinderServer) -> None:
     url = put(server.store, CONTENT)
-    attachment, _ = server.api.attach(volume_of(url), {"host": "elsewhere"}, "ro")
+    attachment = server.api.reserve(volume_of(url), "ro")
     with pytest.raises(StoreObjectInUse):
         server.store.delete(url)
     assert server.store.stat(url) == len(CONTENT)
@@ -177,11 +178,11 @@ def killed(settings: CinderBackend, act: str, argument: object) -> None:
     assert child.returncode == -signal.SIGKILL
 
 
-@pytest.fixture
-def nfs(tmp_path: Path) -> Iterator[CinderServer]:
-    server = CinderServer(tmp_path, "nfs")
-    yield server
-    for folder in (tmp_path / "mnt" / "nfs").glob("*"):
+@pytest.fixture(scope="module")
+def nfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CinderServer]:
+    home = tmp_path_factory.mktemp("nfs")
+    yield CinderServer(home, "nfs")
+    for folder in (home / "mnt" / "nfs").glob("*"):
         subprocess.run(["umount", folder], check=True)
 
 

@@ -45,13 +45,13 @@ class Attachments:
         for attempt in range(self._attempts):
             self.end_dead(volume_id)
             try:
-                attachment_id, info = self._volumes.attach(volume_id, properties, "rw" if writable else "ro")
+                attachment_id = self._volumes.reserve(volume_id, "rw" if writable else "ro")
                 break
             except Refused as error:
                 if attempt + 1 == self._attempts:
                     raise Unavailable(self._volumes.part, f"the volume cannot be attached: {error}") from None
             time.sleep(min(0.5 * 2**attempt, _LONGEST_PAUSE))
-        return self._connect(volume_id, attachment_id, info, writable=writable)
+        return self._connect(volume_id, attachment_id, properties, writable=writable)
 
     def end_dead(self, volume_id: str) -> None:
         """End the attachments that dead processes of this machine left."""
@@ -62,12 +62,13 @@ class Attachments:
                     path.unlink(missing_ok=True)
 
     def _connect(
-        self, volume_id: str, attachment_id: str, info: dict[str, object], *, writable: bool
+        self, volume_id: str, attachment_id: str, properties: dict[str, object], *, writable: bool
     ) -> "Attachment":
         mark: Mark | None = None
         connection: Connection | None = None
         try:
             mark = Mark.put(self._folder, volume_id, attachment_id)
+            info = self._volumes.export(attachment_id, properties)
             # Two processes may share a device of a volume that several may attach.
             with _alone(self._folder):
                 connection = self._brick.connect(info, writable=writable)

@@ -20,8 +20,8 @@ _VERSION = {"OpenStack-API-Version": "volume 3.54"}
 # Cinder lets its own services answer within 60 s when it attaches.
 _CALL_SECONDS = 90.0
 
-# States that a volume leaves by itself.
-_PASSING = frozenset({"creating", "extending", "attaching", "detaching", "deleting"})
+# States that a volume leaves by itself. Where a process died, it may attach and detach for ever.
+_PASSING = frozenset({"creating", "extending", "deleting"})
 
 _PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
@@ -159,20 +159,23 @@ class Volumes:
                     self.delete(volume_id)
                 time.sleep(_PAUSE)
 
-    def attach(
-        self, volume_id: str, connector: Mapping[str, object], mode: str
-    ) -> tuple[str, dict[str, Any]]:
-        """The id of a new attachment, and what os-brick needs to connect it.
+    def reserve(self, volume_id: str, mode: str) -> str:
+        """The id of a new attachment, for reading ("ro") or writing ("rw").
 
         :raises VolumeMissing: there is none.
         :raises Refused: 400: somebody else has it.
         """
-        body = {"volume_uuid": volume_id, "connector": dict(connector), "mode": mode}
+        body = {"volume_uuid": volume_id, "mode": mode}
         try:
-            attachment = self._call("POST", "/attachments", {"attachment": body})["attachment"]
+            return str(self._call("POST", "/attachments", {"attachment": body})["attachment"]["id"])
         except Refused as error:
             raise self._missing(error) from None
-        return attachment["id"], attachment["connection_info"]
+
+    def export(self, attachment_id: str, connector: Mapping[str, object]) -> dict[str, Any]:
+        """What os-brick needs to connect the attachment here. :raises Refused: the attachment is gone."""
+        body = {"attachment": {"connector": dict(connector)}}
+        answer = self._call("PUT", f"/attachments/{attachment_id}", body)
+        return dict(answer["attachment"]["connection_info"])
 
     def complete(self, attachment_id: str) -> None:
         """Say that the volume is in use. :raises Refused: the attachment is gone."""
