@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> CinderServer:
 
 
 class TestCinder(StoreSuite):
-    server = "Cinder on Ceph and on NFS"
+    server = "Cinder on Ceph"
     races = 6
 
     @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,7 +36,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[S3Backend]:
 
 
 class TestS3(StoreSuite):
-    server = "Swift's s3api, Ceph's radosgw"
+    servers: ClassVar = {"swift": "Swift's s3api", "ceph": "Ceph's radosgw"}
     races = 10
 
     @pytest.fixture
