@@ -11,7 +11,7 @@ from typing import Any
 
 import httpcore
 
-# What is read at once where there is as much. The library asks for 64 KiB, which costs three times the
+# What is read at once where there is as much. The library asks for 64 KiB, which costs more than twice the
 # processor time with large bodies.
 READ_BYTES = 512 * 1024
 

@@ -29,7 +29,7 @@ Read = Callable[[Any, cfg.ConfigOpts, Path], Backend]
 class Kind:
     """A type of store.
 
-    `name` is what clients are told and what the store's URLs begin with; `types` is what `enabled_backends`
+    `name` is what clients are told; `types` is what `enabled_backends`
     and `stores` may call it. One that is `read_only` takes no data, and one of its kind is enough.
     """
 
