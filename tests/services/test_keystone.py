@@ -1,9 +1,7 @@
 """Tokens of a real Keystone, through the HTTP face of our `glance-api`."""
 
 import contextlib
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import pytest
 
 from tests.clients.keystone import Keystone, find_keystone, service_address
 from tests.clients.process import CHECKOUT, Options, behind, glance_api, merged
+from tests.relay import Relay
 from tests.server import free_port
 
 pytestmark = pytest.mark.services
@@ -34,53 +33,6 @@ print(token_formatters.TokenFormatter().create_token(
     user, until, ["QXVkaXRBdWRpdEF1ZGl0QQ"], token_formatters.ProjectScopedPayload, ["password"],
     project_id=project))
 """
-
-
-class Relay:
-    """A way to Keystone that can be cut."""
-
-    def __init__(self, target: str) -> None:
-        host, _, port = target.removeprefix("http://").partition("/")[0].partition(":")
-        self._target = (host, int(port))
-        self._path = target.partition("/v3")[1]
-        self._listener: socket.socket | None = None
-        self._open: list[socket.socket] = []
-        self.port = free_port()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self._path}"
-
-    def join(self) -> None:
-        """Let everybody through."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def cut(self) -> None:
-        """Nobody is there any more."""
-        if self._listener is not None:
-            self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self._open.clear()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.create_connection(self._target)
-                self._open += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=_copy, args=(source, sink), daemon=True).start()
-
-
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError), source, sink:
-        while data := source.recv(65536):
-            sink.sendall(data)
 
 
 @dataclass
@@ -115,13 +67,12 @@ def keystone() -> Keystone:
 @contextlib.contextmanager
 def running(keystone: Keystone, folder: Path, **authtoken: object) -> Iterator[Service]:
     relay = Relay(keystone.url)
-    relay.join()
     database: Options = {"database": {"connection": f"sqlite:///{folder / 'glance.db'}"}}
     given: Options = {"keystone_authtoken": {"auth_url": relay.url, **authtoken}}
     groups = merged(behind(keystone.url), database, given)
     with glance_api(folder, free_port(), groups, [["db_sync"]]) as service:
         yield Service(service.url, keystone, relay)
-    relay.cut()
+    relay.close()
 
 
 @pytest.fixture(scope="module")

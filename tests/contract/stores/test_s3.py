@@ -10,6 +10,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -21,9 +22,9 @@ from glimpse.stores.base import ObjectKey
 from glimpse.stores.s3 import S3Store
 from glimpse.stores.s3_bucket import OBJECTS, UPLOADS, Bucket
 from glimpse.stores.s3_writer import Cut
-from tests.backends.relay import Relay
 from tests.backends.s3 import CUT, S3Backend, find
 from tests.contract.stores.suite import CONTENT, MIB, Backend, StoreSuite, drain, get, new_key, put
+from tests.relay import Relay
 
 pytestmark = pytest.mark.services
 
@@ -219,7 +220,7 @@ def test_a_read_goes_on_where_it_broke(backend: S3Backend) -> None:
     relay = Relay(backend.server.url)
     store = store_at(backend, relay.url)
     there = url.replace(backend.server.url[7:], relay.url[7:])
-    relay.cut_after = 700_000
+    relay.cut_after = repeat(700_000)
     assert drain(store.open_reader(there, 11, len(content) - 11)) == content[11:]
     assert relay.connections >= 5
     relay.close()
@@ -230,7 +231,7 @@ def test_versions_are_not_mixed(backend: S3Backend) -> None:
     url = put(backend.store, os.urandom(4 * MIB))
     relay = Relay(backend.server.url)
     store = store_at(backend, relay.url)
-    relay.cut_after = 2 * MIB
+    relay.cut_after = repeat(2 * MIB)
     chunks = iter(store.open_reader(url.replace(backend.server.url[7:], relay.url[7:]), 0, 4 * MIB))
     next(chunks)
     backend.client.put_object(Bucket=backend.bucket, Key=url.rpartition("/")[2], Body=os.urandom(4 * MIB))
@@ -291,7 +292,7 @@ def test_the_bucket_is_made_when_it_is_needed(backend: S3Backend) -> None:
 
 def test_nobody_answers(backend: S3Backend) -> None:
     relay = Relay(backend.server.url)
-    relay.close()
+    relay.cut()
     store = store_at(backend, relay.url)
     assert refused(lambda: store.stat(f"{store._prefix}x")).startswith("the connection failed")
 

@@ -16,9 +16,9 @@ from glimpse.stores.base import StoreObjectMissing
 from glimpse.stores.swift import SwiftStore
 from glimpse.stores.swift_account import Abilities, Access
 from glimpse.stores.swift_places import Containers
-from tests.backends.breaking import Relay
 from tests.backends.swift import MIB, Cluster, SwiftBackend, running
 from tests.contract.stores.suite import CONTENT, StoreSuite, get, new_key, put
+from tests.relay import Relay
 
 pytestmark = pytest.mark.services
 
@@ -61,7 +61,6 @@ def relay() -> Iterator[Relay]:
     relay = Relay(Cluster.by_swift().account().storage_url())
     yield relay
     relay.close()
-    relay.release()
 
 
 def through(backend: SwiftBackend, relay: Relay) -> SwiftStore:
@@ -295,7 +294,7 @@ def test_tokens_that_end_meanwhile(backend: SwiftBackend) -> None:
 
 def test_a_read_that_breaks_goes_on(backend: SwiftBackend, relay: Relay) -> None:
     url = put(backend.store, LARGE)
-    relay.cut_after = [MIB + 100, 2 * MIB, 1000, 3 * MIB]
+    relay.cut_after = iter([MIB + 100, 2 * MIB, 1000, 3 * MIB])
     store = through(backend, relay)
     assert get(store, url, 10, len(LARGE) - 10) == LARGE[10:]
     assert relay.connections > 3
@@ -303,7 +302,7 @@ def test_a_read_that_breaks_goes_on(backend: SwiftBackend, relay: Relay) -> None
 
 def test_a_read_that_does_not_get_on(backend: SwiftBackend, relay: Relay) -> None:
     url = put(backend.store, LARGE)
-    relay.cut_after = [MIB, *([1] * 30)]
+    relay.cut_after = iter([MIB, *([1] * 30)])
     backend.terms = replace(backend.terms, retries=1)
     reader = through(backend, relay).open_reader(url, 0, len(LARGE))
     assert isinstance(reader, Iterator)
@@ -313,7 +312,7 @@ def test_a_read_that_does_not_get_on(backend: SwiftBackend, relay: Relay) -> Non
 
 def test_an_object_that_changes_while_it_is_read(backend: SwiftBackend, relay: Relay) -> None:
     url = put(backend.store, LARGE)
-    relay.cut_after = [2 * MIB]
+    relay.cut_after = iter([2 * MIB])
     reader = through(backend, relay).open_reader(url, 0, len(LARGE))
     assert isinstance(reader, Iterator)
     first = next(reader)
@@ -339,10 +338,10 @@ def test_a_server_that_goes_away(backend: SwiftBackend) -> None:
     store, key = through(backend, relay), new_key()
     writer = store.open_writer(key, None)
     writer.write([LARGE[: 3 * MIB]])
-    relay.close()
+    relay.cut()
     with pytest.raises(Unavailable):
         writer.commit()
-    relay.release()
+    relay.close()
     backend.store.discard(key)
     assert backend.leftovers() == []
 
@@ -365,7 +364,6 @@ def test_authorities(backend: SwiftBackend, tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="its certificate cannot be verified"):
         stranger.usage()
     relay.close()
-    relay.release()
 
 
 def test_a_missing_segment(backend: SwiftBackend) -> None:
