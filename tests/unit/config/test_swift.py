@@ -156,3 +156,10 @@ def test_bad_files_of_accounts(read: Read, tmp_path: Path, content: str, name: s
     assert name in str(caught.value)
     assert "hidden" not in str(caught.value)
     assert "hidden" not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("scheme", ["swift", "swift+http", "swift+https", "swift+config"])
+def test_the_default_store_by_its_scheme(tmp_path: Path, scheme: str) -> None:
+    path = tmp_path / "x.conf"
+    path.write_text(f"[glance_store]\nstores = file,swift\ndefault_store = {scheme}\n{INLINE}")
+    assert read_settings([str(path)], state_dir=tmp_path).default_store == "swift"

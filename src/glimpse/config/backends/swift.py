@@ -248,4 +248,7 @@ def _by_password(address: str, said: _Said) -> Credentials:
     )
 
 
-KIND = Kind("swift", frozenset({"swift", "glance.store.swift.Store"}), OPTIONS, _read)
+# `default_store` may name the scheme of locations.
+_TYPES = frozenset({"swift", "swift+http", "swift+https", "swift+config", "glance.store.swift.Store"})
+
+KIND = Kind("swift", _TYPES, OPTIONS, _read)
