@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    backends,
     databases,
     growth,
     imports,
@@ -35,6 +36,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "transfers": transfers.run,
     "readers": readers.run,
     "imports": imports.run,
+    "backends": backends.run,
 }
 
 

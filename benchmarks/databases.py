@@ -151,6 +151,10 @@ def services(action: str, name: str, folder: Path, **environment: str) -> None:
         "GLIMPSE_NGINX_PORT": str(settings.NGINX_PORT),
         "GLIMPSE_POSTGRESQL_PORT": str(settings.POSTGRESQL_PORT),
         "GLIMPSE_KEYSTONE_PORT": str(settings.KEYSTONE_PORT),
+        "GLIMPSE_CEPH_PORT": str(settings.CEPH_PORT),
+        "GLIMPSE_SWIFT_PORT": str(settings.SWIFT_PORT),
+        # What Swift takes as one object when nobody says otherwise.
+        "GLIMPSE_SWIFT_MAX_FILE_SIZE": str(5 * settings.GIB + 2),
         **environment,
     }
     command = [str(settings.CHECKOUT / "services" / action), name]

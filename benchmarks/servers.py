@@ -18,7 +18,7 @@ from benchmarks.processes import Failed
 from benchmarks.settings import Settings
 
 PROJECT = "5b1f3c8e9d2a4c7fb0e6a1d4c3b2f190"
-PACKAGES = ("glance", "PyMySQL", "psycopg2-binary", "pyuwsgi")
+PACKAGES = ("glance", "glance_store[s3,swift]", "PyMySQL", "psycopg2-binary", "pyuwsgi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +175,15 @@ class Upstream:
 
     def _install(self) -> None:
         marker = self._environment / "installed"
-        if marker.exists():
+        if marker.exists() and marker.read_text().split() == list(PACKAGES):
             return
         print("installing upstream Glance ...", file=sys.stderr)
         processes.run([sys.executable, "-m", "venv", self._environment])
         words = ["install", "-qq", "--disable-pip-version-check", *PACKAGES]
         processes.run([self._environment / "bin" / "pip", *words])
-        marker.touch()
+        python = self._environment / "bin" / "python"
+        processes.run([settings.CHECKOUT / "services" / "ceph-bindings", python])
+        marker.write_text(" ".join(PACKAGES))
 
     def version(self) -> str:
         script = (

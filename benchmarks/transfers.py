@@ -129,11 +129,11 @@ def cost(pid: int, who: str, measure: str, size: int, sheet: Sheet, action: Call
     sheet.add(measure, "CPU s/GiB", who, cpu * GIB / size)
 
 
-def upload(client: Client, source: Path, sheet: Sheet) -> str:
+def upload(client: Client, source: Path, sheet: Sheet, measure: str = "upload") -> str:
     """Makes an image and sends its bytes; its id."""
     image = new_image(client)
     size = source.stat().st_size
-    cost(client.server.pid, client.server.side, "upload", size, sheet, lambda: put(client, image, source))
+    cost(client.server.pid, client.server.side, measure, size, sheet, lambda: put(client, image, source))
     return image
 
 

@@ -141,7 +141,8 @@ start_gateway() {
     quietly radosgw-admin user create --uid glimpse --display-name glimpse --access-key glimpse --secret-key secret
 }
 
-# Small intervals, so that the cluster starts in seconds, and knows within a second how full it is.
+# Small intervals, so that the cluster starts in seconds, knows within a second how full it is, and gives back soon
+# what was deleted.
 write_configuration() {
     cat <<CONFIGURATION
 [global]
@@ -198,5 +199,8 @@ rgw data = $home/data/rgw
 rgw frontends = beast endpoint=127.0.0.1:$((port + 2))
 rgw thread pool size = 32
 rgw enable ops log = false
+rgw gc obj min wait = 1
+rgw gc processor period = 5
+rgw gc processor max time = 5
 CONFIGURATION
 }

@@ -225,11 +225,20 @@ def put_to_sleep(server: Server) -> None:
     """Stop it, but not in the middle of a transaction: SQLite has nobody who would end that one."""
     while True:
         send_signal(server, signal.SIGSTOP)
+        wait_until("every thread stands still", partial(is_asleep, server))
         database = sqlite3.connect(server.state / "glimpse.db", timeout=0.2)
         with suppress(sqlite3.OperationalError), closing(database) as connection:
             connection.execute("BEGIN IMMEDIATE")
             return
         send_signal(server, signal.SIGCONT)
+        time.sleep(0.1)
+
+
+def is_asleep(server: Server) -> bool:
+    """Whether its threads have heard of the signal: one that is at work in the kernel ends that first."""
+    assert server.process is not None
+    threads = Path(f"/proc/{server.process.pid}/task").glob("*/stat")
+    return {thread.read_text().rpartition(")")[2].split()[0] for thread in threads} == {"T"}
 
 
 def test_sleeper(server: Server, source: Source) -> None:

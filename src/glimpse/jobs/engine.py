@@ -76,10 +76,13 @@ class Engine:
         return started
 
     async def _claim(self, kind: str, room: int) -> list[Job]:
-        """Claim jobs. When this is cancelled they are let go, or they would wait for the end of the lease."""
-        worker = self.worker
+        """Claim jobs. When this is cancelled they are let go, or they would wait for the end of the lease.
+
+        A job that runs here is not claimed again, though its lease may have ended while the database was away.
+        """
+        worker, claim_jobs, running = self.worker, self._records.claim, tuple(self._running)
         claim: asyncio.Future[list[Job]] = asyncio.ensure_future(
-            self._call(self._records.claim, kind, worker.id, worker.lease_until(), worker.clock(), room)
+            self._call(claim_jobs, kind, worker.id, worker.lease_until(), worker.clock(), room, running)
         )
         try:
             return await asyncio.shield(claim)

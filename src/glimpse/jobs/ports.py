@@ -3,7 +3,7 @@
 The promises of `catalog/ports.py` hold here too: calls are synchronous, thread-safe and transactional.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -61,8 +61,13 @@ class JobRecords(Protocol):
     def get(self, job_id: str) -> Job | None:
         """The job, None if it has ended."""
 
-    def claim(self, kind: str, worker: str, due_at: float, now: float, limit: int) -> list[Job]:
-        """Take at most `limit` jobs that are due, the longest due first; each goes to one worker only."""
+    def claim(
+        self, kind: str, worker: str, due_at: float, now: float, limit: int, besides: Collection[str] = ()
+    ) -> list[Job]:
+        """Take at most `limit` jobs that are due, the longest due first; each goes to one worker only.
+
+        None of those `besides` is taken (by id): the worker does them still.
+        """
 
     def renew(self, progress: Mapping[str, Progress], worker: str, due_at: float) -> Mapping[str, bool]:
         """Prolong those of the jobs (by id) that `worker` still holds, and note how far they are.

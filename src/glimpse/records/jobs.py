@@ -1,6 +1,6 @@
 """Jobs: the port's `JobRecords` in SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -81,12 +81,13 @@ class SqlJobRecords:
         # MySQL finds an id that is written in other letters, too.
         return job if job is not None and job.id == job_id else None
 
-    def claim(self, kind: str, worker: str, due_at: float, now: float, limit: int) -> list[Job]:
+    def claim(
+        self, kind: str, worker: str, due_at: float, now: float, limit: int, besides: Collection[str] = ()
+    ) -> list[Job]:
         """See the port."""
-        due = [
-            _job_of(row)
-            for row in self._database.read(self._due, {"is_kind": kind, "now": now, "limit": limit})
-        ]
+        values = {"is_kind": kind, "now": now, "limit": limit + len(besides)}
+        found = [_job_of(row) for row in self._database.read(self._due, values)]
+        due = [job for job in found if job.id not in besides][:limit]
         if not due:
             return []
 

@@ -73,12 +73,18 @@ async def sweep(transfer: Transfer) -> None:
 
 def _take_over(transfer: Transfer, intent: Intent) -> None:
     worker = transfer.worker
+    # What this process itself still writes is not left, though the database was away for longer than a lease.
+    if intent.id in transfer.live:
+        return
     if not transfer.catalog.records.intents.claim(intent, worker.id, worker.lease_until()):
         return
+    taken = replace(intent, worker=worker.id)
     if intent.kind is IntentKind.WRITE:
-        give_up(transfer, replace(intent, worker=worker.id), transfer.stores.named(intent.store))
+        give_up(transfer, taken, transfer.stores.named(intent.store))
+    elif intent.kind is IntentKind.COPY:
+        _drop_copy(transfer, taken)
     else:
-        _settle(transfer, intent)
+        _settle(transfer, taken)
     LOG.info("settled the %s of image %s that was left", intent.kind, intent.image_id)
 
 

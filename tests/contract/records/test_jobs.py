@@ -38,6 +38,16 @@ def test_jobs_are_claimed_when_they_are_due(records: Records) -> None:
     assert stored == second
 
 
+def test_jobs_that_run_still_are_not_taken_again(records: Records) -> None:
+    for number in range(3):
+        records.jobs.add(Job(f"job-{number}", "copy", "image"))
+    [first] = records.jobs.claim("copy", "w", 10.0, 1.0, 1)
+    taken = records.jobs.claim("copy", "w", 60.0, 50.0, 1, besides={first.id})
+    taken += records.jobs.claim("copy", "w", 60.0, 50.0, 5, besides={first.id})
+    assert [job.id for job in taken] == ["job-1", "job-2"]
+    assert records.jobs.get(first.id) == first
+
+
 def test_one_worker_gets_it(records: Records) -> None:
     for number in range(20):
         records.jobs.add(a_job(number))

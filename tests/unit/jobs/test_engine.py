@@ -199,6 +199,28 @@ def test_a_lease_is_kept_and_its_loss_ends_the_work(records: JobRecords, clock: 
     assert stored.worker == "other"
 
 
+def test_a_running_job_is_not_taken_by_its_own_process_again(records: JobRecords, clock: Clock) -> None:
+    """Its lease ends while the database is away, and nobody else has noticed."""
+
+    async def wait(_: Job) -> None:
+        await end.wait()
+
+    async def scenario() -> None:
+        work, job = Work(wait), add(records)
+        mine = engine(records, clock, work)
+        first = await mine.take()
+        clock.now += 50
+        other = add(records, 2)
+        second = await mine.take()
+        await mine.renew()
+        end.set()
+        await asyncio.gather(*first, *second)
+        assert (sorted(work.done), records.get(job), records.get(other)) == ([job, other], None, None)
+
+    end = asyncio.Event()
+    asyncio.run(scenario())
+
+
 def test_a_process_that_stops_lets_go(records: JobRecords, clock: Clock) -> None:
     began = asyncio.Event()
 

@@ -1,16 +1,17 @@
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 
 from glimpse.catalog.data import begin_upload
 from glimpse.catalog.images import delete
-from glimpse.catalog.ports import IntentKind
+from glimpse.catalog.ports import Charge, Intent, IntentKind
 from glimpse.domain.errors import Unavailable
 from glimpse.domain.image import Image
 from glimpse.domain.status import ImageStatus
+from glimpse.jobs.ports import Job
 from glimpse.jobs.worker import Worker
 from glimpse.stores.base import ObjectKey
 from glimpse.stores.memory import MemoryStore
@@ -127,6 +128,49 @@ def test_what_the_dead_left_is_undone(
     after = reload(transfer.catalog, image.id)
     assert replace(after, updated_at=image.updated_at) == image
     assert (store.usage().used, open_intents(transfer)) == (0, 0)
+
+
+def test_what_this_process_still_writes_is_not_taken_for_left(
+    transfer: Transfer, others: Transfer, store: Moody, clock: Clock
+) -> None:
+    """The database was away for longer than a lease, and nobody else has noticed."""
+    image = register(transfer.catalog)
+
+    async def data() -> AsyncIterator[bytes]:
+        yield b"da"
+        clock.pass_by(50)
+        await sweep(transfer)
+        yield b"ta"
+
+    run(upload(transfer, MEMBER, image.id, data()))
+    assert reload(transfer.catalog, image.id).status is ImageStatus.ACTIVE
+    assert (store.usage().used, open_intents(transfer)) == (4, 0)
+
+
+def test_a_copy_that_was_published_meanwhile_stays(
+    transfer: Transfer, store: Moody, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the claim of what seems left and its removal."""
+    records, worker = transfer.catalog.records, transfer.worker.id
+    intents, key = records.intents, ObjectKey(register(transfer.catalog).id, "attempt")
+    records.jobs.add(Job("job", "import", key.image_id))
+    [job] = records.jobs.claim("import", worker, 10.0, 1.0, 1)
+    copy = Intent(key.attempt, IntentKind.COPY, key.image_id, store.id, key.image_id, worker, 1.0)
+    records.imports.reserve(job, [copy], Charge("lab", None))
+    writer = store.open_writer(key, None)
+    writer.write([b"data"])
+    claim = intents.claim
+
+    def claim_late(intent: Intent, worker: str, lease_until: float) -> bool:
+        claimed = claim(intent, worker, lease_until)
+        writer.commit()
+        intents.abandon(intent.id, worker)
+        intents.finish(intent.id)
+        return claimed
+
+    monkeypatch.setattr(intents, "claim", claim_late)
+    run(sweep(transfer))
+    assert store.usage().used == 4
 
 
 def test_what_the_dead_left_of_a_deleted_image(
