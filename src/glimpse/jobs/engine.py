@@ -78,7 +78,7 @@ class Engine:
     async def _claim(self, kind: str, room: int) -> list[Job]:
         """Claim jobs. When this is cancelled they are let go, or they would wait for the end of the lease.
 
-        A job that runs here is not claimed again, though its lease may have ended while the database was away.
+        A job that runs here is not claimed again, even if its lease ended while the database was away.
         """
         worker, claim_jobs, running = self.worker, self._records.claim, tuple(self._running)
         claim: asyncio.Future[list[Job]] = asyncio.ensure_future(
