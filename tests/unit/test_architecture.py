@@ -23,12 +23,8 @@ def _name(path: Path) -> str:
 
 def test_imports_point_one_way() -> None:
     """In a process of its own: the linter switches off the loggers that it finds."""
-    command = [
-        Path(sys.executable).with_name("lint-imports"),
-        "--config",
-        ROOT / "pyproject.toml",
-        "--no-cache",
-    ]
+    linter = Path(sys.executable).with_name("lint-imports")
+    command = [str(linter), "--config", str(ROOT / "pyproject.toml"), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
