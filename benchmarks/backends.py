@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import databases, processes, servers, settings
 from benchmarks.context import Context
+from benchmarks.processes import Failed
 from benchmarks.report import Sheet
 from benchmarks.servers import Side
 from benchmarks.settings import GIB, MIB
@@ -44,12 +45,12 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A store of both sides: its `scheme`, the server that `services/up` starts for it, its options, and the
+    """A store of both sides: its `scheme`, the servers that `services/up` starts for it, its options, and the
     tool that is as good as it gets.
     """
 
     scheme: str
-    service: str
+    services: Sequence[str]
     options: Callable[[Facts], str]
     tool: Callable[[Facts, Path], Tool]
 
@@ -70,16 +71,18 @@ def rbd_tool(facts: Facts, source: Path) -> Tool:
 
 def swift_options(facts: Facts) -> str:
     return (
-        f"swift_store_auth_address = {facts['SWIFT_AUTH_URL']}\nswift_store_auth_version = 1\n"
-        f"swift_store_user = {facts['SWIFT_USER']}\nswift_store_key = {facts['SWIFT_KEY']}\n"
+        f"swift_store_auth_address = {facts['KEYSTONE_URL']}\nswift_store_auth_version = 3\n"
+        f"swift_store_user = service:glance\nswift_store_key = secret\nswift_store_region = RegionOne\n"
         f"swift_store_container = {BUCKET}\nswift_store_create_container_on_put = true\n"
         f"swift_store_large_object_size = {SEGMENT}\nswift_store_large_object_chunk_size = {SEGMENT}\n"
     )
 
 
 def swift_tool(facts: Facts, source: Path) -> Tool:
-    words = [str(settings.CHECKOUT / ".venv" / "bin" / "swift"), "--quiet", "-A", facts["SWIFT_AUTH_URL"]]
-    words += ["-U", facts["SWIFT_USER"], "-K", facts["SWIFT_KEY"]]
+    words = [str(settings.CHECKOUT / ".venv" / "bin" / "swift"), "--quiet", "-V", "3"]
+    words += ["--os-auth-url", facts["KEYSTONE_URL"], "--os-username", "glance", "--os-password", "secret"]
+    words += ["--os-project-name", "service", "--os-region-name", "RegionOne"]
+    words += ["--os-user-domain-id", "default", "--os-project-domain-id", "default"]
     cut = ["--use-slo", "--segment-size", str(SEGMENT * MIB), "--object-name", "tool"]
     send = [*words, "upload", *cut, "tool", str(source)]
     fetch = [*words, "download", "tool", "tool", "-o", f"{source}.back"]
@@ -118,9 +121,9 @@ else:
 """
 
 BACKENDS = (
-    Backend("rbd", "ceph", rbd_options, rbd_tool),
-    Backend("swift", "swift", swift_options, swift_tool),
-    Backend("s3", "ceph", s3_options, s3_tool),
+    Backend("rbd", ["ceph"], rbd_options, rbd_tool),
+    Backend("swift", ["keystone", "swift"], swift_options, swift_tool),
+    Backend("s3", ["ceph"], s3_options, s3_tool),
 )
 
 
@@ -132,15 +135,19 @@ def run(context: Context) -> None:
     folder = chosen.folder / "services"
     try:
         for backend in BACKENDS:
-            databases.services("up", backend.service, folder)
+            for service in backend.services:
+                databases.services("up", service, folder, GLIMPSE_SWIFT_DISKS=str(chosen.stores / "swift"))
             facts = read_facts(folder / "env")
             for _ in range(chosen.rounds):
                 measure_tool(backend, facts, source, context.sheet)
                 for side in context.sides:
-                    measure(backend, facts, side, source, context.sheet)
+                    try:
+                        measure(backend, facts, side, source, context.sheet)
+                    except Failed as error:
+                        context.sheet.note(f"{side.name} on {backend.scheme}: {error}")
         measure_holes(context)
     finally:
-        for service in ("ceph", "swift"):
+        for service in ("ceph", "swift", "keystone"):
             databases.services("down", service, folder)
         source.unlink()
 

@@ -157,7 +157,7 @@ def put(client: Client, image: str, source: Path) -> None:
         connection.sendfile(file)
         answer = connection.recv(65_536)
     if not answer.startswith(b"HTTP/1.1 204"):
-        raise Failed(f"the upload was answered with {answer[:300]!r}")
+        raise Failed(f"the upload was answered with {answer.splitlines()[:1]!r}")
 
 
 def download(client: Client, image: str, size: int, sheet: Sheet) -> None:

@@ -3,10 +3,12 @@
 # and a bare one, of a cluster without static large objects and with short listings.
 # GLIMPSE_SWIFT_PORT: the proxy's; the four ports after it are of the others, and then come those of the two proxies.
 # GLIMPSE_SWIFT_MAX_FILE_SIZE: the largest object without segments, low, so that who writes larger ones must segment.
+# GLIMPSE_SWIFT_DISKS: where its disk is.
 # GLIMPSE_SWIFT_AUTH: the part of the proxy's pipeline that tells who is calling.
 port=${GLIMPSE_SWIFT_PORT:-25080}
 max_file_size=${GLIMPSE_SWIFT_MAX_FILE_SIZE:-$((16 * 1024 * 1024))}
 auth=${GLIMPSE_SWIFT_AUTH:-tempauth}
+disks=${GLIMPSE_SWIFT_DISKS:-$home/disks}
 programs=$home/environment/bin
 constraints=$root/services/swift-constraints.txt
 keystone=http://127.0.0.1:${GLIMPSE_KEYSTONE_PORT:-24934}/v3
@@ -41,7 +43,7 @@ answers() {
 
 start() {
     local number=0 server
-    mkdir -p "$home/etc" "$home/keystone" "$home/bare" "$home/disks/one"
+    mkdir -p "$home/etc" "$home/keystone" "$home/bare" "$disks/one"
     swift_configuration >"$home/etc/swift.conf"
     proxy_configuration "$port" "$auth" 'slo dlo' >"$home/etc/proxy-server.conf"
     proxy_configuration $((port + 5)) 'authtoken keystoneauth' 'slo dlo' >"$home/keystone/proxy-server.conf"
@@ -95,7 +97,7 @@ bind_port = $2
 workers = 0
 user = $(id -un)
 swift_dir = $home/etc
-devices = $home/disks
+devices = $disks
 mount_check = false
 fallocate_reserve = 0
 disable_fallocate = true
@@ -124,6 +126,7 @@ pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempur
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
+node_timeout = 60
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:gatekeeper]
