@@ -224,7 +224,7 @@ class World:
         """Let everything go."""
         self.loop.run(self.http.aclose())
         threads = self.service.transfer.threads
-        for pool in (threads.records, threads.data):
+        for pool in (threads.records, threads.data, threads.digests):
             pool.shutdown()
 
 

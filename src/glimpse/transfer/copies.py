@@ -105,11 +105,14 @@ class Copies:
         md5 = hashlib.md5(usedforsecurity=False)
         digest = hashlib.new(self._algorithm, usedforsecurity=False)
         inspection = Inspection() if inspect else None
-        works = [updating(md5), updating(digest), *(self._writing(copy) for copy in self._copies)]
+        writing = [self._writing(copy) for copy in self._copies]
         if inspection is not None:
             # Before the first store's work, most of which is waiting for the disk.
-            works[2] = _both(inspection.watch, works[2])
-        total = await pump(source, [Lane(self._transfer.threads.data, work) for work in works], meter)
+            writing[0] = _both(inspection.watch, writing[0])
+        threads = self._transfer.threads
+        lanes = [Lane(threads.digests, updating(one)) for one in (md5, digest)]
+        lanes += [Lane(threads.data, work) for work in writing]
+        total = await pump(source, lanes, meter)
         digests = Digests(md5.hexdigest(), self._algorithm, digest.hexdigest())
         return Received(total, digests, inspection.findings() if inspection is not None else None)
 

@@ -106,7 +106,7 @@ async def _read(transfer: Transfer, work: _Import, algorithm: str) -> Mapping[st
     digest = hashlib.new(algorithm, usedforsecurity=False)
     inspection = Inspection() if work.image.container_format == "bare" else None
     works = [updating(md5), updating(digest), *([inspection.watch] if inspection else [])]
-    lanes = [Lane(transfer.threads.data, one) for one in works]
+    lanes = [Lane(transfer.threads.digests, one) for one in works]
 
     def watch(total: int) -> None:
         work.progress.done = total
