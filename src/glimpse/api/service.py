@@ -10,6 +10,7 @@ from glimpse.catalog.catalog import Catalog
 from glimpse.domain.caller import Caller
 from glimpse.imports.flow import Imports
 from glimpse.jobs.engine import Engine
+from glimpse.transfer.cache.cache import Cache
 from glimpse.transfer.transfer import Transfer
 
 
@@ -24,6 +25,8 @@ class Options:
     cors: Cors = NO_SCRIPTS
     # The service says that it is not well as long as this file is there.
     disable_by_file_path: str = ""
+    # The old routes of the cache are there.
+    cachemanagement: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Service:
     imports: Imports
     public_endpoint: str | None = None
     options: Options = Options()
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
