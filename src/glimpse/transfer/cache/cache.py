@@ -29,6 +29,9 @@ MOST_FILLS = 32
 # How often a reader looks for another fill when its own is lost.
 _TRIES = 3
 
+# What a follower gets in a turn, so that requests that come do not wait until the quickest have all.
+TURN_BYTES = 4 * 1024 * 1024
+
 Piece = LocalFile | bytes
 
 
@@ -98,8 +101,13 @@ class Cache:
         self, image: Image, window: Window, fill: Fill, tries: int
     ) -> AsyncGenerator[Piece, None]:
         at, end = window.offset, window.offset + window.length
+        if at == 0:
+            # From memory, since many may wait for it; and each of them gets that before one gets more.
+            yield (head := fill.head()[:end])
+            at = len(head)
+            await asyncio.sleep(0)
         with fill.open() as file:
-            while at < end and (ready := await fill.ready(at, end)) > at:
+            while at < end and (ready := await fill.ready(at, min(end, at + TURN_BYTES))) > at:
                 yield LocalFile(file, at, ready - at)
                 at = ready
         if at < end:

@@ -7,6 +7,7 @@ rest elsewhere. The last byte of an image is given out when the digest has prove
 """
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from glimpse.transfer.cache.folder import reopened
 
 # Less than this is not worth a turn of every reader, unless it is the first or the last that there is.
 _STEP_BYTES = 256 * 1024
+_HEAD_BYTES = 16 * 1024
 
 
 class Fill:
@@ -29,6 +31,7 @@ class Fill:
         self.ended = False
         self.failure: GlimpseError | None = None
         self._finished = False
+        self._head = b""
         self._file: BinaryIO | None = None
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
@@ -58,6 +61,13 @@ class Fill:
         """The file, for one reader. There must be something in it. :raises OSError: too many are open."""
         assert self._file is not None  # noqa: S101 - see above
         return reopened(self._file)
+
+    def head(self) -> bytes:
+        """The first bytes, up to so many that each reader may keep them: the same for all."""
+        length = min(self.available(), _HEAD_BYTES)
+        if len(self._head) < length and self._file is not None:
+            self._head = os.pread(self._file.fileno(), length, 0)
+        return self._head
 
     def available(self) -> int:
         """How many bytes may be given out."""

@@ -12,6 +12,7 @@ taken from a file only by whoever has the lock on it, and only if the name is st
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from enum import Enum
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from glimpse.domain.errors import Invalid
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_FETCH = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
+# Somebody else may take over what a dead process left, or just look whether it is dead.
+_TAKE_OVERS = 10
+_LOOK_SECONDS = 0.002
 _NOT_THERE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
 
 
@@ -62,19 +66,26 @@ class CacheFolder:
     def begin(self, image_id: str) -> BinaryIO | None:
         """An empty file for the data of an image, locked; None while another process has it.
 
-        What a process left that died makes room for a new file, since somebody may still read from it.
+        It is locked before it has its name, so that one without a lock has been left by a process that died.
+        That one makes room for a new file, since somebody may still read from it.
         """
-        path = self._sub("incomplete") / image_id
-        while True:
-            file = os.fdopen(os.open(path, _FETCH, 0o640), "r+b", buffering=0)
-            if not lock(file):
-                file.close()
-                return None
-            if _is_at(file, path):
-                if os.fstat(file.fileno()).st_size == 0:
+        path, born = (
+            self._sub("incomplete") / image_id,
+            self._sub("incomplete") / f".{image_id}.{uuid4().hex}",
+        )
+        file = os.fdopen(os.open(born, _NEW, 0o640), "r+b", buffering=0)
+        try:
+            lock(file)
+            for _ in range(_TAKE_OVERS):
+                with suppress(FileExistsError):
+                    path.hardlink_to(born)
                     return file
-                path.unlink()
-            file.close()
+                if not _take_away(path):
+                    break
+        finally:
+            born.unlink()
+        file.close()
+        return None
 
     def publish(self, image_id: str, file: BinaryIO) -> bool:
         """Give verified data its name; False if somebody gave the file up meanwhile."""
@@ -132,8 +143,7 @@ class CacheFolder:
         for name in _ids(self._sub("invalid")):
             (self._sub("invalid") / name).unlink(missing_ok=True)
             removed += 1
-        for name in _ids(self._sub("incomplete")):
-            path = self._sub("incomplete") / name
+        for path in self._sub("incomplete").iterdir():
             file = _open(path)
             if file is None:
                 continue
@@ -211,6 +221,20 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def _take_away(path: Path) -> bool:
+    """Remove what a dead process left; False if somebody is at it, or it is no file."""
+    file = _open(path)
+    if file is None:
+        return not os.path.lexists(path)
+    with file:
+        for _ in range(_TAKE_OVERS):
+            if lock(file):
+                _remove(file, path)
+                return True
+            time.sleep(_LOOK_SECONDS)
+    return False
 
 
 def _remove(file: BinaryIO, path: Path) -> bool:
