@@ -259,7 +259,6 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
             frozenset(cors.allow_headers),
         ),
         disabling,
-        "cachemanage" in _filters(settings, config),
     )
 
 

@@ -435,9 +435,6 @@ class TestManagement:
         assert [name for name, status in versions.items() if status == "CURRENT"] == ["v2.18"]
         assert alice.get("/v2.14/images").status_code == 200
 
-    def test_old_routes_need_their_pipeline(self, admin: Client) -> None:
-        assert admin.get("/v2/cached_images").status_code == 404
-
 
 class TestOldRoutes:
     @pytest.fixture

@@ -25,8 +25,6 @@ class Options:
     cors: Cors = NO_SCRIPTS
     # The service says that it is not well as long as this file is there.
     disable_by_file_path: str = ""
-    # The old routes of the cache are there.
-    cachemanagement: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,7 @@ _CACHE = (
         errors=(_S.NOT_FOUND,),
     ),
 )
-# Glance's older routes, which only the pipelines of `cachemanagement` have.
+# Glance's older routes, which `glance-cache-manage` uses.
 _CACHE_MANAGEMENT = tuple(
     Operation(
         method,
