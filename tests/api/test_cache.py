@@ -165,7 +165,7 @@ class TestOneRead:
         store.breaks = None
         assert alice.data(image).content == DATA
 
-    def test_only_what_has_a_checksum(self, make_world: MakeWorld, store: SlowStore) -> None:
+    def test_nothing_is_not_cached(self, make_world: MakeWorld, store: SlowStore) -> None:
         world = make_world(ON, store=store)
         alice = world.client(ALICE)
         image = alice.active(b"")["id"]

@@ -223,7 +223,9 @@ class World:
         return self.service.catalog.records.images.usage(project)
 
     def close(self) -> None:
-        """Let everything go."""
+        """Let everything go, when nothing is being cached any more."""
+        while self.service.cache is not None and self.service.cache._fills:
+            time.sleep(0.005)
         self.loop.run(self.http.aclose())
         threads = self.service.transfer.threads
         for pool in (threads.records, threads.data):
