@@ -174,7 +174,13 @@ class Cache:
             if fill.good:
                 self._make_room()
 
-        Thread(target=work, name=f"fill_{image.id}", daemon=True).start()
+        try:
+            Thread(target=work, name=f"fill_{image.id}", daemon=True).start()
+        except RuntimeError as error:
+            # Too many run on this host.
+            LOG.warning("image %s is not cached: %s", image.id, error)
+            del self._fills[image.id]
+            return None
         return fill
 
     def _hit(self, image: Image) -> BinaryIO | None:
