@@ -13,6 +13,8 @@ from glimpse.api.operations import Operation
 from glimpse.api.problems import STATUS
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.cli.glance_api import glance_api
+from glimpse.cli.glance_cache import cleaner, prefetcher, pruner
+from glimpse.cli.glance_cache_manage import glance_cache_manage
 from glimpse.cli.glance_manage import glance_manage
 from glimpse.cli.glance_status import glance_status
 from glimpse.cli.main import cli
@@ -20,7 +22,15 @@ from glimpse.config.known import LIBRARY_GROUPS
 from glimpse.config.options import GROUPS
 
 # The commands that keep upstream's names.
-UPSTREAM: tuple[click.Command, ...] = (glance_api, glance_manage, glance_status)
+UPSTREAM: tuple[click.Command, ...] = (
+    glance_api,
+    cleaner,
+    glance_cache_manage,
+    prefetcher,
+    pruner,
+    glance_manage,
+    glance_status,
+)
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 

@@ -44,6 +44,10 @@ from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.stores.outbound import Outbound, Patience
+from glimpse.transfer.cache.cache import Cache
+from glimpse.transfer.cache.folder import CacheFolder
+from glimpse.transfer.cache.prefetch import kind_of, prefetching
+from glimpse.transfer.cache.upkeep import keep
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
 from glimpse.transfer.threads import start_threads
@@ -66,6 +70,7 @@ def create_application(settings: Settings) -> ASGIApp:
 async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
     """Keep leases, settle what others left, and do `jobs`, for the length of a block."""
     works = [keep_house(service.transfer), *([run_jobs(service.jobs)] if jobs else [])]
+    works += [keep(service.cache)] if service.cache else []
     tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
@@ -175,14 +180,16 @@ def make_service(settings: Settings) -> Service:
         require_format_match=settings.require_format_match,
     )
     imports = imports_of(settings, transfer)
+    cache = cache_of(settings, config, transfer)
     return Service(
         catalog,
         transfer,
         _identity(settings, config, policy),
-        engine_of(settings, imports),
+        engine_of(settings, imports, cache),
         imports,
         settings.public_endpoint,
         options=options_of(settings, config),
+        cache=cache,
     )
 
 
@@ -208,7 +215,17 @@ def imports_of(settings: Settings, transfer: Transfer) -> Imports:
     )
 
 
-def engine_of(settings: Settings, imports: Imports) -> Engine:
+def cache_of(settings: Settings, config: cfg.ConfigOpts, transfer: Transfer) -> Cache | None:
+    """The image cache, if there shall be one. :raises Invalid: its folder cannot be made."""
+    options = settings.cache
+    if not options.wanted and "cache" not in _filters(settings, config):
+        return None
+    folder = CacheFolder(options.folder)
+    folder.prepare()
+    return Cache(transfer, folder, options.node, options.max_bytes, options.stall_seconds)
+
+
+def engine_of(settings: Settings, imports: Imports, cache: Cache | None = None) -> Engine:
     """What does the jobs of all kinds."""
     transfer = imports.transfer
     importing = import_kind(imports)
@@ -217,6 +234,8 @@ def engine_of(settings: Settings, imports: Imports) -> Engine:
         TaskType.API_IMAGE_IMPORT.value: importing,
         TaskType.IMPORT.value: importing,
     }
+    if cache is not None:
+        kinds[kind_of(cache.node)] = prefetching(cache)
     return Engine(transfer.catalog.records.jobs, transfer.worker, kinds, transfer.threads.record)
 
 
@@ -241,6 +260,11 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
         ),
         disabling,
     )
+
+
+def _filters(settings: Settings, config: cfg.ConfigOpts) -> tuple[str, ...]:
+    """The filters that requests pass by the operator's paste file."""
+    return read_pipeline(config, settings.source).filters if settings.auth_strategy == "paste" else ()
 
 
 def stores_of(settings: Settings) -> Stores:

@@ -146,7 +146,8 @@ def make_world(
 def _moved(settings: Settings, state: Path) -> Settings:
     """The settings for a service that keeps everything in this folder, and asks web servers once."""
     stores = tuple(replace(place, backend=_moved_backend(place.backend, state)) for place in settings.stores)
-    return replace(settings, state_dir=state, stores=stores, http_retries=0)
+    cache = replace(settings.cache, folder=state / "image-cache")
+    return replace(settings, state_dir=state, stores=stores, http_retries=0, cache=cache)
 
 
 def _moved_backend(backend: Backend, state: Path) -> Backend:

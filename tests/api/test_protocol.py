@@ -39,6 +39,10 @@ ALLOWED = {
     "/v2/cache/prune": "POST",
     f"/v2/cache/{ID}": "DELETE, PUT",
     f"/v2/cache/nodes/{ID}": "GET",
+    "/v2/cached_images": "DELETE, GET",
+    f"/v2/cached_images/{ID}": "DELETE",
+    "/v2/queued_images": "DELETE, GET",
+    f"/v2/queued_images/{ID}": "DELETE, PUT",
     f"/v2/stores/x/{ID}": "DELETE",
 }
 

@@ -21,7 +21,7 @@ from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
-from glimpse.app import engine_of, imports_of, options_of, stores_of
+from glimpse.app import cache_of, engine_of, imports_of, options_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
@@ -179,14 +179,16 @@ class World:
             require_format_match=self.settings.require_format_match,
         )
         imports = imports_of(self.settings, transfer)
+        cache = cache_of(self.settings, read_config(self.settings.source), transfer)
         return Service(
             catalog,
             transfer,
             identity,
-            engine_of(self.settings, imports),
+            engine_of(self.settings, imports, cache),
             imports,
             self.settings.public_endpoint,
             options=options_of(self.settings, read_config(self.settings.source)),
+            cache=cache,
         )
 
     def do_jobs(self) -> None:
@@ -221,7 +223,9 @@ class World:
         return self.service.catalog.records.images.usage(project)
 
     def close(self) -> None:
-        """Let everything go."""
+        """Let everything go, when nothing is being cached any more."""
+        while self.service.cache is not None and self.service.cache._fills:
+            time.sleep(0.005)
         self.loop.run(self.http.aclose())
         threads = self.service.transfer.threads
         for pool in (threads.records, threads.data, threads.digests):

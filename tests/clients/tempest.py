@@ -52,6 +52,7 @@ def options(keystone: Keystone, folder: Path, http_image: str, http_qcow2_image:
         "image": {
             "http_image": http_image,
             "http_qcow2_image": http_qcow2_image,
+            "image_caching_enabled": True,
             "build_interval": 1,
             "build_timeout": 60,
         },

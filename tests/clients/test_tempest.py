@@ -51,7 +51,11 @@ def outcomes(
 
     def tempest(regex: str, service: Options) -> list[Outcome]:
         folder = tmp_path_factory.mktemp("tempest")
-        with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), service):
+        caching: Options = {
+            "DEFAULT": {"image_cache_dir": folder / "image-cache"},
+            "paste_deploy": {"flavor": "keystone+caching"},
+        }
+        with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), merged(service, caching)):
             return run(programs, folder, options(keystone, folder, *http_images), regex)
 
     one = service(http_images[0], keystone.images)

@@ -43,7 +43,8 @@ def make_application(service: Service, lifespan: Lifespan) -> ASGIApp:
         Route("/docs", lambda _: Response(page, media_type="text/html")),
     ]
     router = Router(routes, redirect_slashes=False, default=_unknown, lifespan=lifespan)
-    return Front(router, service, listed(several_stores=service.transfer.stores.several))
+    names = listed(several_stores=service.transfer.stores.several, cache=service.cache is not None)
+    return Front(router, service, names)
 
 
 def _resources(service: Service) -> list[Route]:

@@ -1,7 +1,8 @@
-"""Sending a file: by the kernel where the server can, in pieces where it cannot."""
+"""Sending files, and parts of files: by the kernel where the server can, in pieces where it cannot."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -32,26 +33,65 @@ class FileResponse(Response):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
-            if self._data.length and ZERO_COPY in scope.get("extensions", {}):
-                await send(
-                    {
-                        "type": ZERO_COPY,
-                        "file": self._data.file.fileno(),
-                        "offset": self._data.offset,
-                        "count": self._data.length,
-                    }
-                )
-            else:
-                await self._send_pieces(send)
+            await _send_file(scope, send, self._data, more=False)
 
-    async def _send_pieces(self, send: Send) -> None:
-        self._data.file.seek(self._data.offset)
-        left = self._data.length
-        while left > 0:
-            piece = await asyncio.to_thread(self._data.file.read, min(left, PIECE_BYTES))
-            if not piece:
-                raise EOFError("the file of an image became shorter while it was sent")
-            left -= len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
-        if self._data.length == 0:
+
+class PiecesResponse(Response):
+    """Answers with parts of files and with chunks, as they come. The files belong to who gives them."""
+
+    def __init__(
+        self, pieces: AsyncGenerator[LocalFile | bytes, None], status: int, headers: Mapping[str, str]
+    ) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = b""
+        self._pieces = pieces
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head, and then the pieces, until they end or the client has gone."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            async with aclosing(self._pieces) as pieces:
+                await send(
+                    {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+                )
+                async for piece in pieces:
+                    if gone.done():
+                        return
+                    if isinstance(piece, bytes):
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    else:
+                        await _send_file(scope, send, piece, more=True)
             await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_file(scope: Scope, send: Send, data: LocalFile, *, more: bool) -> None:
+    if data.length and ZERO_COPY in scope.get("extensions", {}):
+        await send(
+            {
+                "type": ZERO_COPY,
+                "file": data.file.fileno(),
+                "offset": data.offset,
+                "count": data.length,
+                "more_body": more,
+            }
+        )
+        return
+    data.file.seek(data.offset)
+    left = data.length
+    while left > 0:
+        piece = await asyncio.to_thread(data.file.read, min(left, PIECE_BYTES))
+        if not piece:
+            raise EOFError("the file of an image became shorter while it was sent")
+        left -= len(piece)
+        await send({"type": "http.response.body", "body": piece, "more_body": more or left > 0})
+    if data.length == 0:
+        await send({"type": "http.response.body", "body": b"", "more_body": more})

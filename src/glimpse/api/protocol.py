@@ -70,7 +70,8 @@ def _sending(cycle: RequestResponseCycle) -> Any:
             return
         await _copy(cycle, message)
         cycle.expected_content_length -= message["count"]
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if not message.get("more_body"):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return send_or_copy
 

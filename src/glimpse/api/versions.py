@@ -9,27 +9,34 @@ from starlette.responses import Response
 from glimpse.api.requests import base_url
 from glimpse.api.v2.documents import json_response
 
-# The versions that are listed, in upstream's order for a service without a cache; CURRENT is marked.
+# The versions that are listed, in upstream's order; CURRENT, or with a cache the newest, is marked.
 _FIRST = tuple(f"v2.{minor}" for minor in range(7, -1, -1))
 LISTED = ("v2.15", "v2.9", "v2.17", *_FIRST)
 LISTED_FOR_SEVERAL_STORES = ("v2.15", *(f"v2.{minor}" for minor in range(13, 7, -1)), "v2.17", *_FIRST)
+_WITH_CACHE = tuple(f"v2.{minor}" for minor in range(18, 13, -1))
+LISTED_WITH_CACHE = (*_WITH_CACHE, "v2.9", *_FIRST)
+LISTED_WITH_CACHE_FOR_SEVERAL_STORES = (*_WITH_CACHE, *(f"v2.{minor}" for minor in range(13, 7, -1)), *_FIRST)
 CURRENT = "v2.17"
+CURRENT_WITH_CACHE = "v2.18"
 
 _MEDIA_TYPE = re.compile(r"application/vnd\.openstack\.images-(v[0-9.]+)")
 
 
-def listed(*, several_stores: bool = False) -> tuple[str, ...]:
+def listed(*, several_stores: bool = False, cache: bool = False) -> tuple[str, ...]:
     """The versions of a service, in the order in which they are listed."""
+    if cache:
+        return LISTED_WITH_CACHE_FOR_SEVERAL_STORES if several_stores else LISTED_WITH_CACHE
     return LISTED_FOR_SEVERAL_STORES if several_stores else LISTED
 
 
 def versions_document(base: str, names: Sequence[str] = LISTED) -> dict[str, object]:
     """The versions of the service at `base`; every one is the same (there is no microversioning)."""
+    current = CURRENT_WITH_CACHE if CURRENT_WITH_CACHE in names else CURRENT
     return {
         "versions": [
             {
                 "id": version,
-                "status": "CURRENT" if version == CURRENT else "SUPPORTED",
+                "status": "CURRENT" if version == current else "SUPPORTED",
                 "links": [{"rel": "self", "href": f"{base}/v2/"}],
             }
             for version in names

@@ -93,11 +93,16 @@ def _all(records: JobRecords) -> Iterator[Job]:
         after = page[-1].id
 
 
-@contextmanager
-def _records(settings: Settings) -> Iterator[JobRecords]:
+def require_tables(settings: Settings) -> None:
     """:raises Conflict: the tables are not there. :raises Unavailable: the database cannot be used."""
     if revisions(settings.database_url)[1] != {GLIMPSE_REVISION}:
         raise Conflict("The database is not up to date: start the service, or run `glance-manage db sync`.")
+
+
+@contextmanager
+def _records(settings: Settings) -> Iterator[JobRecords]:
+    """:raises Conflict: the tables are not there. :raises Unavailable: the database cannot be used."""
+    require_tables(settings)
     database = connect(settings.database_url)
     try:
         yield open_records(database).jobs

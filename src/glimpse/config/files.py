@@ -10,6 +10,9 @@ from pathlib import Path
 # not here reads only what is named.
 PROGRAMS = {
     "glance-api": ("glance", "glance-image-import", "glance-api"),
+    "glance-cache-cleaner": ("glance", "glance-api", "glance-cache"),
+    "glance-cache-prefetcher": ("glance", "glance-api", "glance-cache"),
+    "glance-cache-pruner": ("glance", "glance-api", "glance-cache"),
     "glance-manage": ("glance", "glance-api", "glance-manage"),
     "glance-status": ("glance", "glance-api", "glance-status"),
 }

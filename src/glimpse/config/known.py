@@ -6,7 +6,6 @@ A file that worked there works here. What it asks for in vain is told at the sta
 
 from collections.abc import Mapping
 
-_NO_CACHE = "there is no image cache"
 _ENGINE = "imports are durable jobs, which need no task engine"
 _NO_SCRUBBER = "images are deleted at once, and what a crash leaves is removed by any worker"
 _NO_NOTICES = "no notifications are sent"
@@ -35,14 +34,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         **_each("no remote debugger is offered", "pydev_worker_debug_host pydev_worker_debug_port"),
         **_each("it has no effect in Glance either", "digest_algorithm"),
-        **_each(
-            "workers share the database and need no addresses of each other", "worker_self_reference_url"
-        ),
-        **_each(
-            _NO_CACHE,
-            "image_cache_driver image_cache_sqlite_db image_cache_max_size image_cache_stall_time "
-            "image_cache_dir",
-        ),
+        **_each("the list of what is cached is in the database", "image_cache_sqlite_db"),
         **_each(
             _NO_NOTICES,
             "default_publisher_id disabled_notifications transport_url control_exchange "

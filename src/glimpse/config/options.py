@@ -66,6 +66,33 @@ DEFAULT = (
         default="/etc/glance/metadefs/",
         help="Folder of the metadata definitions that `glance-manage db load_metadefs` reads.",
     ),
+    cfg.StrOpt(
+        "image_cache_dir", help="Folder of the image cache. Default: `image-cache` in the state folder."
+    ),
+    cfg.IntOpt(
+        "image_cache_max_size",
+        default=10 * 2**30,
+        min=0,
+        help="Bytes in the image cache; what was not read for the longest time goes after each fill.",
+    ),
+    cfg.IntOpt(
+        "image_cache_stall_time",
+        default=86400,
+        min=0,
+        help="Seconds after which an image that is being cached and gets nothing is given up.",
+    ),
+    cfg.StrOpt(
+        "image_cache_driver",
+        default="centralized_db",
+        ignore_case=True,
+        choices=["centralized_db", "sqlite", "xattr"],
+        help="How Glance lists what is cached. Here all three mean the same: in the database.",
+    ),
+    cfg.StrOpt(
+        "worker_self_reference_url",
+        max_length=255,
+        help="Under which name the database lists what this host has cached. Default: its host name.",
+    ),
     cfg.ListOpt(
         "enabled_import_methods",
         item_type=types.String(choices=["glance-direct", "web-download", "copy-image", "glance-download"]),
@@ -264,6 +291,11 @@ GLIMPSE = (
         default=10.0,
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
+    ),
+    cfg.BoolOpt(
+        "image_cache",
+        default=False,
+        help="Cache images; for services without a paste file, whose flavor says so too.",
     ),
     cfg.BoolOpt(
         "run_jobs",

@@ -33,7 +33,7 @@ _FACTORIES = {
 }
 
 # What these filters are for is not done.
-_WITHOUT_EFFECT = ("cache", "cachemanage", "gzip")
+_WITHOUT_EFFECT = ("gzip",)
 
 # What the health check may be in a paste file.
 _HEALTH = ("app", "filter")

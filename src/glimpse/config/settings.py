@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,17 @@ class ImportSettings:
     vmdk_allowed_types: frozenset[str]
     extra_properties: tuple[str, ...]
     max_workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """The image cache; whether there is one, the pipeline of the paste file may say too."""
+
+    wanted: bool
+    folder: Path
+    max_bytes: int
+    stall_seconds: int
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,7 @@ class Settings:
     do_secure_hash: bool
     imports: ImportSettings
     http_retries: int
+    cache: CacheSettings
 
     @property
     def base_url(self) -> str:
@@ -253,6 +266,17 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         do_secure_hash=config.do_secure_hash,
         imports=_imports(config),
         http_retries=max(config.http_retries, 0),
+        cache=_cache(config, state),
+    )
+
+
+def _cache(config: cfg.ConfigOpts, state: Path) -> CacheSettings:
+    return CacheSettings(
+        wanted=config.glimpse.image_cache,
+        folder=Path(config.image_cache_dir or state / "image-cache").absolute(),
+        max_bytes=config.image_cache_max_size,
+        stall_seconds=config.image_cache_stall_time,
+        node=config.worker_self_reference_url or socket.gethostname(),
     )
 
 

@@ -78,6 +78,9 @@ class JobRecords(Protocol):
     def of_subject(self, subject: str) -> list[Job]:
         """The jobs about something."""
 
+    def of_kind(self, kind: str) -> list[Job]:
+        """The jobs of a kind that nobody has cancelled, the longest due first."""
+
     def page(self, limit: int, after: str = "", owner: str | None = None) -> list[Job]:
         """At most `limit` jobs, by their ids, which follow `after`, in one statement.
 

@@ -1,6 +1,7 @@
 """The database: the catalog's port `Records` in SQL, on SQLite, PostgreSQL and MariaDB/MySQL."""
 
 from glimpse.catalog.records import Records
+from glimpse.records.cache import SqlCacheRecords
 from glimpse.records.database import Database
 from glimpse.records.images import SqlImageRecords
 from glimpse.records.imports import SqlImportRecords
@@ -23,4 +24,5 @@ def open_records(database: Database) -> Records:
         jobs=SqlJobRecords(database),
         location_imports=SqlLocationImportRecords(database),
         imports=SqlImportRecords(database),
+        cached=SqlCacheRecords(database),
     )

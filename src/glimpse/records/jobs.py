@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, case, delete, insert, select, true, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, false, insert, select, true, update
 
 from glimpse.jobs.ports import Job, Progress
 from glimpse.records.database import Database
@@ -45,6 +45,11 @@ _HOLD = update(jobs).where(*_held).values(due_at=jobs.c.due_at + _PRECISION)
 _END = delete(jobs).where(*_held)
 _GET = select(jobs).where(jobs.c.id == bindparam("job"))
 _OF_SUBJECT = select(jobs).where(jobs.c.subject == bindparam("about")).order_by(jobs.c.id)
+_OF_KIND = (
+    select(jobs)
+    .where(jobs.c.kind == bindparam("is_kind"), jobs.c.cancelled.is_(false()))
+    .order_by(jobs.c.due_at, jobs.c.id)
+)
 _PAGE = select(jobs).where(jobs.c.id > bindparam("after")).order_by(jobs.c.id).limit(bindparam("limit"))
 _PAGE_OF = _PAGE.join(images, images.c.id == jobs.c.subject).where(
     images.c.owner == bindparam("project"), is_present(images)
@@ -67,6 +72,7 @@ class SqlJobRecords:
         self._due = database.prepare(_DUE)
         self._get = database.prepare(_GET)
         self._of_subject = database.prepare(_OF_SUBJECT)
+        self._of_kind = database.prepare(_OF_KIND)
         self._page = database.prepare(_PAGE)
         self._page_of = database.prepare(_PAGE_OF)
 
@@ -133,6 +139,10 @@ class SqlJobRecords:
     def of_subject(self, subject: str) -> list[Job]:
         """See the port."""
         return [_job_of(row) for row in self._database.read(self._of_subject, {"about": subject})]
+
+    def of_kind(self, kind: str) -> list[Job]:
+        """See the port."""
+        return [_job_of(row) for row in self._database.read(self._of_kind, {"is_kind": kind})]
 
     def page(self, limit: int, after: str = "", owner: str | None = None) -> list[Job]:
         """See the port."""

@@ -79,9 +79,15 @@ async def open_data(
 
     :raises Unavailable: at least one store that may have them does not answer.
     """
-    stores = transfer.stores
+    return await transfer.threads.bulk(open_blocking, transfer.stores, image, window, prefer)
+
+
+def open_blocking(
+    stores: Stores, image: Image, window: Window, prefer: Collection[str] = ()
+) -> LocalFile | Iterator[bytes] | None:
+    """`open_data` for a thread."""
     left = iter(stores.ordered(image.locations, prefer))
-    data = await transfer.threads.bulk(_open_next, stores, image, left, window)
+    data = _open_next(stores, image, left, window)
     if data is None or isinstance(data, LocalFile):
         return data
     return _going_on(stores, image, left, window, data)

@@ -117,6 +117,8 @@ def clear(database: Database) -> None:
             tables.staged,
             tables.projects,
             tables.jobs,
+            tables.cached_images,
+            tables.node_reference,
             tables.task_info,
             tables.tasks,
         ):

@@ -192,3 +192,11 @@ def test_the_jobs_of_a_project(records: Records) -> None:
     assert page(9, owner="theirs") == [a_job(1, subject=theirs.id)]
     assert page(9, owner="nobody") == page(9, owner="") == []
     assert len(page(9)) == 6
+
+
+def test_the_jobs_of_a_kind(records: Records) -> None:
+    for number, due_at in enumerate((30.0, 10.0, 20.0)):
+        records.jobs.add(a_job(number, due_at=due_at))
+    records.jobs.add(a_job(9, kind="other"))
+    records.jobs.cancel("job-2", 0.0)
+    assert [job.id for job in records.jobs.of_kind("copy")] == ["job-1", "job-0"]

@@ -31,7 +31,8 @@ def test_the_server_sends_the_file_where_it_can(path: Path) -> None:
     assert answer.status == 206
     assert answer.headers["content-length"] == "20"
     assert answer.headers["etag"] == '"x"'
-    assert answer.messages[1:] == [{"type": ZERO_COPY, "file": number, "offset": 10, "count": 20}]
+    message = {"type": ZERO_COPY, "file": number, "offset": 10, "count": 20, "more_body": False}
+    assert answer.messages[1:] == [message]
     assert local.file.closed
 
 

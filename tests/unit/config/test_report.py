@@ -20,7 +20,7 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
 @pytest.mark.parametrize(
     ("group", "line", "kind"),
     [
-        ("DEFAULT", "image_cache_dir = /x", Kind.IGNORED),
+        ("DEFAULT", "image_cache_sqlite_db = x", Kind.IGNORED),
         ("DEFAULT", "backlog = 1", Kind.IGNORED),
         ("DEFAULT", "log_config_append = x", Kind.IGNORED),
         ("DEFAULT", "registry_host = x", Kind.REMOVED),

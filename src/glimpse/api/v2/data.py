@@ -1,12 +1,12 @@
 """Handlers: the bytes of an image."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from glimpse.api.files import FileResponse
+from glimpse.api.files import FileResponse, PiecesResponse
 from glimpse.api.requests import announced_size, read_data
 from glimpse.api.service import Call, Service
 from glimpse.api.v2.images import no_content
@@ -56,7 +56,9 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     size = image.size or 0
     window = _window(call, size, headers.get("ETag"))
-    data = await open_data(transfer, image, window or Window(0, size), prefer or ())
+    wanted = window or Window(0, size)
+    cached = await service.cache.open(image, wanted) if service.cache else None
+    data = cached if cached is not None else await open_data(transfer, image, wanted, prefer or ())
     if data is None:
         return _no_data()
     status = HTTPStatus.OK
@@ -66,6 +68,8 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
     headers["Content-Length"] = str(window.length if window else size)
     if isinstance(data, LocalFile):
         return FileResponse(data, status, headers)
+    if isinstance(data, AsyncGenerator):
+        return PiecesResponse(data, status, headers)
     chunks: AsyncIterator[bytes] = stream(transfer.threads, data)
     return StreamingResponse(chunks, status, headers, media_type=DATA_TYPE)
 

@@ -111,6 +111,8 @@ async def delete_image(service: Service, call: Call, request: Request) -> Respon
         images.delete, service.catalog, transfer.worker, call.caller, call.path["image_id"]
     )
     await remove(transfer, intents)
+    if service.cache is not None:
+        await transfer.threads.bulk(service.cache.forget, call.path["image_id"])
     return no_content()
 
 

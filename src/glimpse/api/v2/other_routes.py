@@ -5,12 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 from glimpse.api.operations import Body, Operation, text_parameter
-from glimpse.api.v2 import imports, info, jobs, stores, tasks
+from glimpse.api.v2 import cache, imports, info, jobs, stores, tasks
 from glimpse.domain.tasks import TaskStatus, TaskType
 from glimpse.imports.request import Method
 
 _S = HTTPStatus
 _IMAGE = "/v2/images/{image_id}"
+_CACHED = "/v2/cached_images/{image_id}"
+_QUEUED = "/v2/queued_images/{image_id}"
 
 
 def _paging(what: str) -> tuple[Mapping[str, Any], ...]:
@@ -170,31 +172,79 @@ INFO = (
 )
 
 _CACHE = (
-    ("GET", "/v2/cache", "List cached and queued images", info.list_cache, _S.OK),
-    ("DELETE", "/v2/cache", "Empty the cache", info.empty_cache, _S.NO_CONTENT),
-    ("PUT", "/v2/cache/{image_id}", "Queue an image for caching", info.cache_image, _S.ACCEPTED),
-    (
+    Operation("GET", "/v2/cache", "List cached and queued images", cache.list_cache, errors=(_S.NOT_FOUND,)),
+    Operation(
+        "DELETE",
+        "/v2/cache",
+        "Empty the cache",
+        cache.empty_cache,
+        body=Body.IGNORED,
+        success=_S.NO_CONTENT,
+        errors=(_S.BAD_REQUEST, _S.NOT_FOUND),
+    ),
+    Operation(
+        "PUT",
+        "/v2/cache/{image_id}",
+        "Queue an image for caching",
+        data_handler=cache.cache_image,
+        body=Body.IGNORED,
+        success=_S.ACCEPTED,
+        errors=(_S.BAD_REQUEST, _S.NOT_FOUND),
+    ),
+    Operation(
         "DELETE",
         "/v2/cache/{image_id}",
         "Remove an image from the cache",
-        info.remove_from_cache,
-        _S.NO_CONTENT,
+        cache.remove_from_cache,
+        body=Body.IGNORED,
+        success=_S.NO_CONTENT,
+        errors=(_S.NOT_FOUND,),
     ),
-    ("GET", "/v2/cache/nodes/{image_id}", "List the nodes that cache an image", info.list_cache_nodes, _S.OK),
-    ("POST", "/v2/cache/clean", "Remove what is broken from the cache", info.clean_cache, _S.OK),
-    ("POST", "/v2/cache/prune", "Bring the cache below its size", info.prune_cache, _S.OK),
+    Operation(
+        "GET",
+        "/v2/cache/nodes/{image_id}",
+        "List the nodes that cache an image",
+        cache.list_cache_nodes,
+        errors=(_S.NOT_FOUND,),
+    ),
+    Operation(
+        "POST",
+        "/v2/cache/clean",
+        "Remove what is broken from the cache",
+        data_handler=cache.clean_cache,
+        body=Body.IGNORED,
+        errors=(_S.NOT_FOUND,),
+    ),
+    Operation(
+        "POST",
+        "/v2/cache/prune",
+        "Bring the cache below its size",
+        data_handler=cache.prune_cache,
+        body=Body.IGNORED,
+        errors=(_S.NOT_FOUND,),
+    ),
 )
-CACHE = tuple(
+# Glance's older routes, which `glance-cache-manage` uses.
+_CACHE_MANAGEMENT = tuple(
     Operation(
         method,
         path,
         summary,
         handler,
+        data_handler=data_handler,
         body=Body.NONE if method == "GET" else Body.IGNORED,
-        success=success,
         errors=(_S.NOT_FOUND,),
     )
-    for method, path, summary, handler, success in _CACHE
+    for method, path, summary, handler, data_handler in (
+        ("GET", "/v2/cached_images", "List cached images", cache.list_cached_images, None),
+        ("DELETE", "/v2/cached_images", "Remove all from the cache", cache.delete_cached_images, None),
+        ("DELETE", _CACHED, "Remove an image from the cache", cache.delete_cached_image, None),
+        ("GET", "/v2/queued_images", "List images queued for caching", cache.list_queued_images, None),
+        ("DELETE", "/v2/queued_images", "Empty the queue", cache.delete_queued_images, None),
+        ("PUT", _QUEUED, "Queue an image for caching", None, cache.queue_image),
+        ("DELETE", _QUEUED, "Take an image out of the queue", cache.delete_queued_image, None),
+    )
 )
+CACHE = (*_CACHE, *_CACHE_MANAGEMENT)
 
 OPERATIONS = (*TASKS, *JOBS, *IMPORT, *INFO, *CACHE)
