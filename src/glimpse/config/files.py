@@ -10,6 +10,7 @@ from pathlib import Path
 # not here reads only what is named.
 PROGRAMS = {
     "glance-api": ("glance", "glance-image-import", "glance-api"),
+    "glance-registry": ("glance", "glance-registry"),
     "glance-manage": ("glance", "glance-api", "glance-manage"),
     "glance-status": ("glance", "glance-api", "glance-status"),
 }
