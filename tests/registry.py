@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 
@@ -14,6 +15,7 @@ from glimpse.registry.client import Registry
 from glimpse.registry.gate import by_secret, secret_headers
 from glimpse.registry.server import Gate, make_registry
 from glimpse.transfer.threads import Crew
+from tests.clients.process import CHECKOUT, Command, Options, Running, merged, started, write
 
 SECRET = "a-secret-that-nobody-can-guess-at-all"
 
@@ -44,3 +46,19 @@ def registry_of(records: Records, secret: str = SECRET) -> Iterator[Registry]:
             yield registry
         finally:
             registry.close()
+
+
+@contextlib.contextmanager
+def glance_registry(folder: Path, port: int, options: Options) -> Iterator[Running]:
+    """A `glance-registry` with a configuration file of these groups, over SQLite in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "glance-registry.conf"
+    defaults: Options = {
+        "DEFAULT": {"bind_port": port},
+        "database": {"connection": f"sqlite:///{folder / 'registry.db'}"},
+        "glimpse": {"state_dir": folder},
+    }
+    write(file, merged(defaults, options))
+    words = (CHECKOUT / ".venv" / "bin" / "glance-registry", "--config-file", file)
+    with started(Command(words, folder, port)) as running:
+        yield running

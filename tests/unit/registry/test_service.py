@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import httpx
 import pytest
 
 from glimpse.config.files import Source
@@ -9,8 +10,9 @@ from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.records.schema import upgrade
 from glimpse.registry.client import records_behind
+from glimpse.registry.gate import by_secret
 from glimpse.registry.service import check_registry
-from tests.registry import SECRET, registry_of
+from tests.registry import SECRET, listening, registry_of
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "registry"
 
@@ -74,3 +76,16 @@ def test_another_secret_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixt
     database.close()
     assert "refuses this node" in caplog.text
     assert "x" * 40 not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [("", 401), ("Bearer wrong", 401), (f"Basic {SECRET}", 401), (f"Bearer {SECRET}", 404)],
+)
+def test_strangers(tmp_path: Path, authorization: str, status: int) -> None:
+    database = connect(f"sqlite:///{tmp_path}/db")
+    with listening(open_records(database), by_secret(SECRET)) as link:
+        url = f"http://127.0.0.1:{link.port}/v1/images.get/of-another-release"
+        answer = httpx.post(url, headers={"Authorization": authorization}, trust_env=False)
+    database.close()
+    assert answer.status_code == status
