@@ -1,15 +1,21 @@
 """API nodes without a database, behind one `glance-registry`."""
 
 import contextlib
+import subprocess
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from glimpse.config.registry import RegistryLink
+from glimpse.domain.errors import Unavailable
+from glimpse.registry.client import Registry, records_behind
 from tests.clients.client import Clients
 from tests.clients.keystone import Keystone
-from tests.clients.process import Options, behind, glance_api, merged
+from tests.clients.process import CHECKOUT, START_SECONDS, Options, behind, glance_api, merged, write
 from tests.registry import SECRET, glance_registry
 from tests.server import Server, free_port
 
@@ -82,3 +88,41 @@ def test_accounts_in_keystone(keystone: Keystone, tmp_path: Path) -> None:
             path = f"{registry.url}/v1/images.get/x"
             answer = httpx.post(path, headers={"X-Auth-Token": token}, trust_env=False, timeout=60)
             assert answer.status_code == status
+
+
+def test_certificates(tmp_path: Path) -> None:
+    certificate, key, port = tmp_path / "certificate.pem", tmp_path / "key.pem", free_port()
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    file = tmp_path / "glance-registry.conf"
+    tls = {"bind_port": port, "cert_file": certificate, "key_file": key}
+    own = {"client_ca_file": certificate, "state_dir": tmp_path}
+    database = {"connection": f"sqlite:///{tmp_path}/db"}
+    write(file, {"DEFAULT": tls, "glimpse": own, "database": database})
+    process = subprocess.Popen([CHECKOUT / ".venv" / "bin" / "glance-registry", "--config-file", file])
+    stranger = RegistryLink("127.0.0.1", port, tls=True, timeout=30, ca_file=str(certificate))
+    known = replace(stranger, cert_file=str(certificate), key_file=str(key))
+    try:
+        assert _lets_in(known, START_SECONDS)
+        assert not _lets_in(stranger, 0)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _lets_in(link: RegistryLink, seconds: float) -> bool:
+    """Whether a registry answers within this time."""
+    deadline = time.monotonic() + seconds
+    registry = Registry(link, lambda _: {})
+    try:
+        while True:
+            try:
+                return records_behind(registry).jobs.get("") is None
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.1)
+    finally:
+        registry.close()
