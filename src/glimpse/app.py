@@ -26,6 +26,7 @@ from glimpse.api.application import make_application
 from glimpse.api.edge import Cors
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
+from glimpse.catalog.records import Records
 from glimpse.config.backends.files import FileBackend
 from glimpse.config.files import Source
 from glimpse.config.image_schema import read_known_properties
@@ -43,6 +44,8 @@ from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
+from glimpse.registry.client import records_behind
+from glimpse.registry.service import open_registry
 from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.cache.cache import Cache
 from glimpse.transfer.cache.folder import CacheFolder
@@ -162,7 +165,7 @@ def make_service(settings: Settings) -> Service:
     config = read_config(settings.source)
     policy = OsloPolicy(config)
     catalog = Catalog(
-        records=open_records(connect(settings.database_url)),
+        records=records_of(settings),
         policy=policy,
         limits=settings.limits,
         attributes=attribute_table(settings.disk_formats, settings.container_formats),
@@ -191,6 +194,17 @@ def make_service(settings: Settings) -> Service:
         options=options_of(settings, config),
         cache=cache,
     )
+
+
+def records_of(settings: Settings) -> Records:
+    """The records in the database, or behind the registry.
+
+    :raises Invalid: a file that the settings name, or the node's account in Keystone, cannot be used.
+    """
+    link = settings.registry.link
+    if link is not None:
+        return records_behind(open_registry(settings, link))
+    return open_records(connect(settings.database_url))
 
 
 def imports_of(settings: Settings, transfer: Transfer) -> Imports:

@@ -48,8 +48,8 @@ def test_it_starts_and_stops_with_the_operators_files(glance: GlanceApi, etc: Pa
         "'", '"'
     )
     log = (etc / "api.log").read_text()
-    assert re.search(rf"WARNING .*{etc}/glance-api.conf:\d+: \[DEFAULT\] registry_host is removed", log)
-    assert log.count("registry_host") == 1
+    assert re.search(rf"WARNING .*{etc}/glance-api.conf:\d+: \[DEFAULT\] enable_v2_registry is removed", log)
+    assert log.count("enable_v2_registry") == 1
     assert "secret" not in log
     assert (etc / "glance.sqlite").exists()
     assert (etc / "images").is_dir()

@@ -202,6 +202,8 @@ def _require_expanded(source: Source) -> None:
 
 def _database(source: Source) -> str:
     settings = settings_of(source)
+    if settings.registry.link is not None and read_config(source).database.connection is None:
+        raise Invalid("data_api", "this node has no database of its own: run this where glance-registry runs")
     if settings.database_url.startswith(f"sqlite:///{settings.state_dir}/"):
         make_folder("state_dir", settings.state_dir, 0o700)
     return settings.database_url

@@ -13,10 +13,12 @@ from glimpse import __version__
 from glimpse.app import FILE_CHECKS
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.config.files import Source
+from glimpse.config.registry import RegistryLink
 from glimpse.config.report import Kind, findings
 from glimpse.config.settings import Settings, read_config, settings_of
 from glimpse.domain.errors import Conflict, GlimpseError
 from glimpse.records.schema import GLANCE_REVISION, GLIMPSE_REVISION, revisions
+from glimpse.registry.service import try_registry
 
 TITLE = "Upgrade Check Results"
 
@@ -73,7 +75,9 @@ def all_results(source: Source) -> list[Result]:
     return [
         _options(source, config),
         *(_attempt(name, look, settings) for name, look in FILE_CHECKS.items()),
-        _attempt("Database", _database, settings),
+        _attempt("Database", _database, settings)
+        if settings.registry.link is None
+        else _attempt("Registry", _registry(settings.registry.link), settings),
     ]
 
 
@@ -112,6 +116,14 @@ def _database(settings: Settings) -> list[str]:
         if ours == {GLIMPSE_REVISION}
         else ["The tables of our own will be added at the start of glance-api."]
     )
+
+
+def _registry(link: RegistryLink) -> Callable[[Settings], list[str]]:
+    def look(settings: Settings) -> list[str]:
+        try_registry(settings, link)
+        return []
+
+    return look
 
 
 def _as_json(results: list[Result]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from glimpse.app import records_of
 from glimpse.cli.places import config_option, state_option
 from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Conflict, NotFound
@@ -101,7 +102,10 @@ def require_tables(settings: Settings) -> None:
 
 @contextmanager
 def _records(settings: Settings) -> Iterator[JobRecords]:
-    """:raises Conflict: the tables are not there. :raises Unavailable: the database cannot be used."""
+    """:raises Conflict: the tables are not there. :raises Unavailable: the records cannot be reached."""
+    if settings.registry.link is not None:
+        yield records_of(settings).jobs
+        return
     require_tables(settings)
     database = connect(settings.database_url)
     try:

@@ -7,6 +7,7 @@ import resource
 import secrets
 import shlex
 import socket
+import ssl
 import stat
 import sys
 import time
@@ -23,12 +24,13 @@ from glimpse.access.users import UserFiles
 from glimpse.api.protocol import ZeroCopyProtocol
 from glimpse.app import check_files, create_application, create_application_from
 from glimpse.cli.listener import bind
-from glimpse.config.files import files_of
+from glimpse.config.files import Source, files_of
 from glimpse.config.logs import set_up_logs
 from glimpse.config.report import findings
 from glimpse.config.settings import Settings, read_config
-from glimpse.domain.errors import GlimpseError, Invalid
+from glimpse.domain.errors import GlimpseError, Invalid, Unavailable
 from glimpse.records.schema import upgrade
+from glimpse.registry.service import try_registry
 
 ADMINISTRATOR = "admin"
 
@@ -64,24 +66,29 @@ def serve_forever(settings: Settings) -> None:
         _serve_by_workers(settings, create, listener)
 
 
-def serve_supervised(settings: Settings) -> None:
+def serve_supervised(
+    settings: Settings,
+    create_from: Callable[[Source], ASGIApp] = create_application_from,
+    check: Callable[[Settings], None] = check_files,
+) -> None:
     """Serve until a signal ends it, with workers that read the settings anew at SIGHUP.
 
-    A worker that cannot start with them leaves the old ones in service.
+    `check` tries the settings, `create_from` makes the application of a worker. One that cannot start with
+    them leaves the old ones in service.
 
     :raises Invalid: the state folder, the address or a file that the settings name cannot be used.
     :raises Unavailable: the database cannot be used.
     """
-    prepare(settings)
+    prepare(settings, check)
     if create_administrator(settings):
         LOG.info("an administrator was created, with the password in %s", password_file(settings))
-    create = functools.partial(create_application_from, settings.source)
+    create = functools.partial(create_from, settings.source)
     listener = bind(settings.bind_host, settings.bind_port)
     LOG.info("listening on %s, workers: %d", _url(settings, listener), settings.workers)
     _serve_by_workers(settings, create, listener)
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, check: Callable[[Settings], None] = check_files) -> None:
     """Make all ready that a process of the service needs: logs, folders and the database.
 
     :raises Invalid: the state folder or a file that the settings name cannot be used.
@@ -91,10 +98,21 @@ def prepare(settings: Settings) -> None:
     LOG.debug("configuration: %s", ", ".join(files_of(settings.source)))
     for finding in findings(settings.source, read_config(settings.source)):
         LOG.warning("%s", finding)
-    check_files(settings)
+    check(settings)
     prepare_state(settings)
-    upgrade(settings.database_url)
+    _prepare_records(settings)
     _allow_many_connections()
+
+
+def _prepare_records(settings: Settings) -> None:
+    if settings.registry.link is None:
+        upgrade(settings.database_url)
+        return
+    try:
+        try_registry(settings, settings.registry.link)
+    except Unavailable as error:
+        # Until it is there, requests are answered with 503.
+        LOG.warning("%s", error)
 
 
 def _url(settings: Settings, listener: socket.socket) -> str:
@@ -111,7 +129,8 @@ def prepare_state(settings: Settings) -> None:
 
 def _keeps_state(settings: Settings) -> bool:
     """Whether anything is in the state folder: a configuration of Glance's names other places for all."""
-    in_state = settings.database_url.startswith(f"sqlite:///{settings.state_dir}/")
+    in_database = settings.registry.link is None
+    in_state = in_database and settings.database_url.startswith(f"sqlite:///{settings.state_dir}/")
     users = settings.auth_strategy == "http_basic" and settings.htpasswd.is_relative_to(settings.state_dir)
     folders = chain.from_iterable(settings.image_folders)
     images = any(folder.is_relative_to(settings.state_dir) for folder in folders)
@@ -233,6 +252,8 @@ def _uvicorn_config(settings: Settings, factory: Callable[[], ASGIApp]) -> uvico
         proxy_headers=False,
         ssl_certfile=settings.cert_file,
         ssl_keyfile=settings.key_file,
+        ssl_ca_certs=settings.client_ca_file,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.client_ca_file else ssl.CERT_NONE,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_worker_healthcheck=START_SECONDS,

@@ -13,6 +13,7 @@ PROGRAMS = {
     "glance-cache-cleaner": ("glance", "glance-api", "glance-cache"),
     "glance-cache-prefetcher": ("glance", "glance-api", "glance-cache"),
     "glance-cache-pruner": ("glance", "glance-api", "glance-cache"),
+    "glance-registry": ("glance", "glance-registry"),
     "glance-manage": ("glance", "glance-api", "glance-manage"),
     "glance-status": ("glance", "glance-api", "glance-status"),
 }

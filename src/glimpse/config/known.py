@@ -12,7 +12,8 @@ _NO_NOTICES = "no notifications are sent"
 _NO_KEYS = "image signatures and keys are not handled yet"
 _SERVER = "the server looks after its connections by itself"
 _LOG = "logs go to log_file, or to the standard error output, in one format"
-_REGISTRY = "since Glance 21, with the registry service"
+_REGISTRY = "since Glance 21; `glance-registry` serves one interface"
+_REGISTRY_ACCOUNT = "since Glance 21; the registry knows nodes by the account in [keystone_authtoken]"
 _STORE_GROUP = "since Glance 2014.2; the options of stores are in [glance_store]"
 _DATABASE_GROUP = "since Glance 2014.2; use [database] connection"
 _OLD_API = "with the API of that version, by Glance"
@@ -142,7 +143,7 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         "pipe_handle": "since Glance 30; it was for Windows",
         "eventlet_hub": "since Glance 2014.2",
-        "ca_file": "since Glance 20; let a proxy check certificates of clients",
+        "ca_file": "since Glance 20; use [glimpse] client_ca_file",
         "secure_proxy_ssl_header": "since Glance 25; use [oslo_middleware] enable_proxy_headers_parsing",
         "cache_prefetcher_interval": "since Glance 25",
         "location_strategy": "since Glance 29; use the weight of stores",
@@ -150,7 +151,6 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "enforce_secure_rbac": "since Glance 26; the new defaults of the policy are in force",
         "owner_is_tenant": "since Glance 22; owners are projects",
         "admin_role": "since Glance 22; use the policy rule context_is_admin",
-        "data_api": "since Glance 21; records are in the database of [database] connection",
         "enable_v1_api": f"{_OLD_API} 17",
         "enable_v2_api": f"{_OLD_API} 21; the API v2 is always there",
         "enable_v3_api": f"{_OLD_API} 12",
@@ -158,12 +158,11 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "enable_v2_registry": _REGISTRY,
         "enable_image_import": "since Glance 17",
         **_each(
-            _REGISTRY,
-            "registry_host registry_port registry_client_protocol registry_client_key_file "
-            "registry_client_cert_file registry_client_ca_file registry_client_insecure "
-            "registry_client_timeout use_user_token admin_user admin_password admin_tenant_name "
-            "auth_url auth_strategy auth_region send_identity_headers allowed_rpc_exception_modules",
+            _REGISTRY_ACCOUNT,
+            "use_user_token admin_user admin_password admin_tenant_name auth_url auth_strategy auth_region "
+            "send_identity_headers",
         ),
+        "allowed_rpc_exception_modules": "since Glance 21; the registry hands on errors of its own alone",
         **_each(
             "since Glance 11: nothing waits in files",
             "cleanup_scrubber cleanup_scrubber_time scrubber_datadir",

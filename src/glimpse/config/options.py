@@ -5,6 +5,7 @@ Each one is documented in `docs/reference/configuration.md`; a test holds that.
 
 from oslo_config import cfg, types
 
+from glimpse.config import registry
 from glimpse.config.backends import OPTIONS as STORE_OPTIONS
 from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 
@@ -305,7 +306,7 @@ GLIMPSE = (
 )
 
 GROUPS = {
-    "DEFAULT": DEFAULT,
+    "DEFAULT": DEFAULT + registry.OPTIONS,
     "database": DATABASE,
     "paste_deploy": PASTE,
     "glance_store": STORES + STORE_OPTIONS,
@@ -322,7 +323,7 @@ GROUPS = {
     "inject_metadata_properties": INJECT,
     "image_conversion": CONVERSION,
     "glance_download_properties": GLANCE_DOWNLOAD,
-    "glimpse": GLIMPSE,
+    "glimpse": GLIMPSE + registry.OWN_OPTIONS,
 }
 
 

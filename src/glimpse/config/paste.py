@@ -12,6 +12,7 @@ from pathlib import Path
 from oslo_config import cfg
 
 from glimpse.config.files import Source
+from glimpse.config.registry import PROGRAM as REGISTRY
 from glimpse.domain.errors import Invalid
 
 # How a filter's factory ends, and what the filter is. The first that fits counts.
@@ -39,8 +40,8 @@ _WITHOUT_EFFECT = ("gzip",)
 _HEALTH = ("app", "filter")
 
 _HEAD = ("cors", "http_proxy_to_wsgi", "versionnegotiation", "osprofiler")
-# The flavors of the file that comes with Glance, for those who have none.
-_SHIPPED = {
+# The flavors of the files that come with Glance, by application, for those who have none.
+_API_FLAVORS = {
     f"{access}{cache}".strip("+"): (*_HEAD, *identity, *filters)
     for access, identity in {
         "": ("unauthenticated-context",),
@@ -52,6 +53,12 @@ _SHIPPED = {
         "+cachemanagement": ("cache", "cachemanage"),
     }.items()
 }
+_REGISTRY_FLAVORS = {
+    "": ("healthcheck", "osprofiler", "unauthenticated-context"),
+    "keystone": ("healthcheck", "osprofiler", "authtoken", "context"),
+    "trusted-auth": ("healthcheck", "osprofiler", "context"),
+}
+_SHIPPED = {"glance-api": _API_FLAVORS, "glance-registry": _REGISTRY_FLAVORS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +87,24 @@ def read_pipeline(config: cfg.ConfigOpts, source: Source) -> Pipeline:
     :raises Invalid: the file cannot be read, has no such flavor, or a filter that is not known.
     """
     flavor = config.paste_deploy.flavor or ""
-    path = _find(config, source)
+    application = REGISTRY if source.program == REGISTRY else "glance-api"
+    path = _find(config, source, application)
     if path is None:
-        if flavor not in _SHIPPED:
+        shipped = _SHIPPED[application]
+        if flavor not in shipped:
             raise Invalid("flavor", f"there is no paste file, and Glance's own has no flavor '{flavor}'")
-        return Pipeline(None, _SHIPPED[flavor])
+        return Pipeline(None, shipped[flavor])
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[method-assign, assignment]
     try:
         parser.read_string(Path(path).read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
         raise Invalid("config_file", f"{path}: {error}") from None
-    name = f"glance-api-{flavor}" if flavor else "glance-api"
+    name = f"{application}-{flavor}" if flavor else application
     words = _walk(_File(path, parser, flavor), name, set())
     pipeline = Pipeline(path, tuple(words), _disabling_file(parser))
-    if ("context" in pipeline.filters) != pipeline.by_keystone:
+    # Nodes show the registry who they are by other means, too; the API knows callers by their tokens alone.
+    if ("context" in pipeline.filters) != pipeline.by_keystone and application != REGISTRY:
         raise Invalid("flavor", f"{path}: authtoken and context go together in the pipeline {name}")
     if not {"context", "unauthenticated-context"} & set(pipeline.filters):
         raise Invalid("flavor", f"{path}: the pipeline {name} has no context")
@@ -106,12 +116,12 @@ def _disabling_file(parser: configparser.ConfigParser) -> str | None:
     return next((path for path in named if path), None)
 
 
-def _find(config: cfg.ConfigOpts, source: Source) -> str | None:
+def _find(config: cfg.ConfigOpts, source: Source, application: str) -> str | None:
     named = config.paste_deploy.config_file
     if named:
         return str(Path(named).absolute())
     last = [Path(path).stem for path in source.files[-1:]]
-    found = (config.find_file(f"{stem}-paste.ini") for stem in (*last, "glance-api"))
+    found = (config.find_file(f"{stem}-paste.ini") for stem in (*last, application))
     return next((path for path in found if path), None)
 
 

@@ -13,16 +13,18 @@ from typing import Any
 from oslo_config import cfg
 
 from glimpse.catalog.catalog import Limits
+from glimpse.config import registry
+from glimpse.config.addresses import is_loopback
 from glimpse.config.backends.files import FileBackend
 from glimpse.config.files import Source, entries, files_of
 from glimpse.config.options import BACKEND, register, registered
 from glimpse.config.places import StorePlace, check_names, default_store, read_scratch_folder, read_stores
+from glimpse.config.registry import RegistrySettings, read_registry
 from glimpse.config.rules import read_rules, unbracketed
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
 
 _UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
-_LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|::1|localhost)\Z")
 
 # Where Glance's packages keep images.
 _GLANCE_STATE = Path("/var/lib/glance")
@@ -68,11 +70,13 @@ class Settings:
     workers: int
     cert_file: str | None
     key_file: str | None
+    client_ca_file: str | None
     public_endpoint: str | None
     debug: bool
     log_file: Path | None
     log_to_stderr: bool
     database_url: str
+    registry: RegistrySettings
     stores: tuple[StorePlace, ...]
     default_store: str
     several_stores: bool
@@ -148,6 +152,8 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
         )
     except (cfg.Error, OSError, ValueError) as error:
         raise Invalid("configuration", str(error)) from None
+    if source.program == registry.PROGRAM:
+        config.set_default("bind_port", registry.PORT)
     for group, name, value in source.overrides:
         _override(config, group, name, value)
     _register_backends(config, source)
@@ -240,12 +246,15 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         workers=max(config.workers, 1),
         cert_file=config.cert_file,
         key_file=config.key_file,
+        client_ca_file=config.glimpse.client_ca_file,
         public_endpoint=config.public_endpoint,
         debug=config.debug,
         log_file=log_file,
         log_to_stderr=config.use_stderr or log_file is None,
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
-        stores=read_stores(config, state),
+        registry=read_registry(config, source.program),
+        # The registry reads no data.
+        stores=() if source.program == registry.PROGRAM else read_stores(config, state),
         default_store=default_store(config),
         several_stores=bool(config.enabled_backends),
         scratch_folder=read_scratch_folder(config, state),
@@ -327,11 +336,6 @@ def read_quota(text: str) -> int | None:
     return int(digits) * _UNITS[text[len(digits) :]] or None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    return _LOOPBACK.match(host) is not None
-
-
 def require_loopback(settings: Settings) -> None:
     """Everybody is administrator. :raises Invalid: beyond this machine too, and nobody said so."""
     if not is_loopback(settings.bind_host) and not settings.allow_noauth_on_network:
@@ -353,3 +357,5 @@ def _check(settings: Settings) -> None:
         raise Invalid("hashing_algorithm", f"'{name}' is no digest that hashlib can make here") from None
     if bool(settings.cert_file) != bool(settings.key_file):
         raise Invalid("cert_file", "cert_file and key_file go together")
+    if settings.client_ca_file and not settings.cert_file:
+        raise Invalid("client_ca_file", "certificates of clients need TLS: set cert_file")

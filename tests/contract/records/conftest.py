@@ -1,4 +1,7 @@
-"""The records on every database that is there: SQLite always, the others when `make services` runs them."""
+"""The records on every database that is there: SQLite always, the others when `make services` runs them.
+
+And behind a registry, which has them on SQLite: only tests that see the records as their users do.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,6 +17,8 @@ from glimpse.catalog.records import Records
 from glimpse.records import open_records, tables
 from glimpse.records.database import Database, connect
 from glimpse.records.schema import upgrade
+from glimpse.registry.client import records_behind
+from tests.registry import registry_of
 
 _SERVICES = Path(__file__).parents[3] / ".services" / "env"
 _SERVERS = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
@@ -26,6 +31,7 @@ class Server:
     kind: str
     folder: Path
     url: str | None
+    behind_registry: bool = False
 
     def fresh(self, name: str) -> str:
         """The URL of a new and empty database."""
@@ -49,12 +55,25 @@ class Server:
 
 # Only PyMySQL understands its own words, and is taken for them.
 _PYMYSQL = "?program_name=glimpse"
+_REGISTRY = "registry"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what the registry has no part in."""
+    items[:] = [item for item in items if _concerned(item)]
+
+
+def _concerned(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    behind_registry = call is not None and call.params.get("server") == ("sqlite", _REGISTRY)
+    return not behind_registry or "records" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(
     scope="session",
     params=[
         pytest.param(("sqlite", ""), id="sqlite"),
+        pytest.param(("sqlite", _REGISTRY), id=_REGISTRY),
         pytest.param(("postgresql", ""), id="postgresql", marks=pytest.mark.services),
         pytest.param(("mariadb", ""), id="mariadb", marks=pytest.mark.services),
         pytest.param(("mariadb", _PYMYSQL), id="mariadb-pymysql", marks=pytest.mark.services),
@@ -64,7 +83,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     kind, words = request.param
     folder = tmp_path_factory.mktemp(kind)
     if kind == "sqlite":
-        return Server(kind, folder, None)
+        return Server(kind, folder, None, behind_registry=words == _REGISTRY)
     url = _url(kind)
     if url is None or not _answers(url):
         pytest.skip(f"{_SERVERS[kind]} is not running; start it with: make services")
@@ -99,9 +118,19 @@ def database(shared_database: Database) -> Database:
     return shared_database
 
 
+@pytest.fixture(scope="session")
+def shared_records(server: Server, shared_database: Database) -> Iterator[Records]:
+    if not server.behind_registry:
+        yield open_records(shared_database)
+        return
+    with registry_of(open_records(shared_database)) as registry:
+        yield records_behind(registry)
+
+
 @pytest.fixture
-def records(database: Database) -> Records:
-    return open_records(database)
+def records(database: Database, shared_records: Records) -> Records:
+    """The records in `database`, which is empty."""
+    return shared_records
 
 
 def clear(database: Database) -> None:

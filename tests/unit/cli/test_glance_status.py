@@ -45,10 +45,10 @@ def test_all_is_well(config: Path) -> None:
 
 
 def test_what_is_ignored_is_a_warning(config: Path) -> None:
-    write(config, "[DEFAULT]\nimage_cache_sqlite_db = x\nregistry_host = y\nbind_hots = z\n")
+    write(config, "[DEFAULT]\nimage_cache_sqlite_db = x\nadmin_role = y\nbind_hots = z\n")
     answer = check(config)
     assert answer.exit_code == 1
-    for line, name in ((7, "image_cache_sqlite_db"), (8, "registry_host"), (9, "bind_hots")):
+    for line, name in ((7, "image_cache_sqlite_db"), (8, "admin_role"), (9, "bind_hots")):
         assert f"{config}:{line}: [DEFAULT] {name} is " in answer.output
 
 

@@ -23,7 +23,7 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("DEFAULT", "image_cache_sqlite_db = x", Kind.IGNORED),
         ("DEFAULT", "backlog = 1", Kind.IGNORED),
         ("DEFAULT", "log_config_append = x", Kind.IGNORED),
-        ("DEFAULT", "registry_host = x", Kind.REMOVED),
+        ("DEFAULT", "enable_v2_registry = x", Kind.REMOVED),
         ("DEFAULT", "owner_is_tenant = false", Kind.REMOVED),
         ("DEFAULT", "rabbit_userid = x", Kind.REMOVED),
         ("DEFAULT", "sql_connection = x", Kind.REMOVED),
