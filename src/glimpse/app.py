@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from oslo_config import cfg
@@ -43,9 +44,12 @@ from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
 from glimpse.records import open_records
 from glimpse.records.database import connect
+from glimpse.signing.certificates import KeyManager, read_trust_store
+from glimpse.signing.folder import CertificateFolder
 from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
+from glimpse.transfer.signatures import Signatures, no_key_manager
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Listing, Stores, Transfer
 
@@ -136,6 +140,15 @@ def _check_certificate(settings: Settings) -> list[str]:
     return []
 
 
+def _check_certificates(settings: Settings) -> list[str]:
+    folder, store = settings.certificate_folder, settings.signature_trust_store
+    if folder is not None and not folder.is_dir():
+        raise Invalid("certificate_folder", f"{folder} is no folder")
+    if store is not None:
+        read_trust_store(store)
+    return []
+
+
 def _check_image_schema(settings: Settings) -> list[str]:
     read_known_properties(read_config(settings.source))
     return []
@@ -148,6 +161,7 @@ FILE_CHECKS: Mapping[str, Callable[[Settings], list[str]]] = {
     "Image schema": _check_image_schema,
     "Pipeline": _check_pipeline,
     "Certificate": _check_certificate,
+    "Signing certificates": _check_certificates,
 }
 
 
@@ -171,6 +185,7 @@ def make_service(settings: Settings) -> Service:
         worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
         stores=stores_of(settings),
         threads=start_threads(),
+        signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
     )
@@ -184,6 +199,25 @@ def make_service(settings: Settings) -> Service:
         settings.public_endpoint,
         options=options_of(settings, config),
     )
+
+
+def signatures_of(settings: Settings, config: cfg.ConfigOpts) -> Signatures:
+    """How signatures are verified. :raises Invalid: the trust store will not do."""
+    store = settings.signature_trust_store
+    return Signatures(
+        partial(_key_manager, settings, config), None if store is None else read_trust_store(store)
+    )
+
+
+def _key_manager(settings: Settings, config: cfg.ConfigOpts) -> KeyManager:
+    if settings.certificate_folder is not None:
+        return CertificateFolder(settings.certificate_folder)
+    try:
+        # An extra, and imported only when used: it takes half a second.
+        from glimpse.signing.key_managers import CastellanKeyManager
+    except ImportError:
+        return no_key_manager()
+    return CastellanKeyManager(config)
 
 
 def imports_of(settings: Settings, transfer: Transfer) -> Imports:

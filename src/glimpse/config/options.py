@@ -259,6 +259,16 @@ GLIMPSE = (
     cfg.StrOpt(
         "http_basic_auth_user_file", help="The htpasswd file. Default: `htpasswd` in the state folder."
     ),
+    cfg.StrOpt(
+        "certificate_folder",
+        help="Folder of the certificates (`ID.pem`) by which signatures of images are verified. Default: the "
+        "key manager of [key_manager] has them.",
+    ),
+    cfg.StrOpt(
+        "signature_trust_store",
+        help="File (PEM) of the certificates that are trusted to sign images, or to issue certificates that "
+        "do. Default: any certificate will do.",
+    ),
     cfg.FloatOpt(
         "lease_seconds",
         default=10.0,

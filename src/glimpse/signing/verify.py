@@ -31,6 +31,7 @@ class Verifier:
     def __init__(self, signature: Signature, certificate: Certificate) -> None:
         """:raises Invalid: the key of the certificate is not of the signature's type."""
         self.signature = signature
+        self.certificate = certificate
         self._key = _public_key(signature, certificate)
         self._digest = hashlib.new(signature.algorithm, usedforsecurity=False)
 
