@@ -60,8 +60,8 @@ services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
 	services/up
 
-services-all: services  ## the same, and what takes a minute or two to install: Cinder and a simulated vCenter
-	services/up rabbitmq cinder vmware
+services-all: services  ## the same, and what takes a minute or two to install: Cinder, Barbican and a simulated vCenter
+	services/up rabbitmq cinder barbican vmware
 
 services-down:  ## stop them
 	services/down
