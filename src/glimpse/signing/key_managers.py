@@ -48,20 +48,23 @@ class CastellanKeyManager:
         except ManagedObjectNotFoundError:
             raise Invalid(FIELD, f"none is known by the identifier {reference}") from None
         except (CastellanException, requests.RequestException) as error:
-            if isinstance(error, Forbidden) or 401 in (found := set(_statuses(error))) or 403 in found:
+            if any(_is_refusal(cause) for cause in _causes(error)):
                 raise Invalid(FIELD, f"the key manager does not give {reference} to you") from None
             LOG.warning("the key manager does not give a certificate: %s", error)
             raise Unavailable(_PART, "it does not give the certificate") from None
         except (ValueError, KeyError, TypeError):
-            # The secret is not what its own description says.
-            raise Invalid(FIELD, "it is no X.509 certificate") from None
+            # No identifier of this key manager, or a secret that is not what it is said to be.
+            raise Invalid(FIELD, f"no X.509 certificate is known by the identifier {reference}") from None
         return read_certificate(data or b"")
 
 
-def _statuses(error: BaseException | None) -> Iterator[int]:
-    """The HTTP statuses of what has led to an error: castellan's own says nothing of them."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what has led to it: castellan's own errors say nothing of that."""
     while error is not None:
-        status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
-        if isinstance(status, int):
-            yield status
+        yield error
         error = error.__cause__ or error.__context__
+
+
+def _is_refusal(error: BaseException) -> bool:
+    status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
+    return isinstance(error, Forbidden) or status in (401, 403)
