@@ -58,6 +58,7 @@ fmt: $(VENV)/.developer  ## put the source in order
 
 services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
+	services/guest
 	services/up
 
 services-all: services  ## the same, and what takes a minute or two to install: Cinder, Barbican and a simulated vCenter

@@ -205,11 +205,12 @@ def signatures_of(settings: Settings, config: cfg.ConfigOpts) -> Signatures:
     """How signatures are verified. :raises Invalid: the trust store will not do."""
     store = settings.signature_trust_store
     return Signatures(
-        partial(_key_manager, settings, config), None if store is None else read_trust_store(store)
+        partial(key_manager_of, settings, config), None if store is None else read_trust_store(store)
     )
 
 
-def _key_manager(settings: Settings, config: cfg.ConfigOpts) -> KeyManager:
+def key_manager_of(settings: Settings, config: cfg.ConfigOpts) -> KeyManager:
+    """Who has the certificates of signatures. :raises Invalid: an option will not do."""
     if settings.certificate_folder is not None:
         return CertificateFolder(settings.certificate_folder)
     try:

@@ -282,6 +282,15 @@ GLIMPSE = (
     ),
 )
 
+# Nova's, for the compute side.
+GLANCE = (
+    cfg.BoolOpt(
+        "verify_glance_signatures",
+        default=False,
+        help="`glimpse compute` boots only images whose signatures it has verified.",
+    ),
+)
+
 GROUPS = {
     "DEFAULT": DEFAULT,
     "database": DATABASE,
@@ -300,6 +309,7 @@ GROUPS = {
     "inject_metadata_properties": INJECT,
     "image_conversion": CONVERSION,
     "glance_download_properties": GLANCE_DOWNLOAD,
+    "glance": GLANCE,
     "glimpse": GLIMPSE,
 }
 

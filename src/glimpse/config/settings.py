@@ -71,6 +71,7 @@ class Settings:
     htpasswd: Path
     certificate_folder: Path | None
     signature_trust_store: Path | None
+    verify_glance_signatures: bool
     limits: Limits
     disk_formats: tuple[str, ...]
     container_formats: tuple[str, ...]
@@ -244,6 +245,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         htpasswd=Path(config.glimpse.http_basic_auth_user_file or state / "htpasswd"),
         certificate_folder=_path(config.glimpse.certificate_folder),
         signature_trust_store=_path(config.glimpse.signature_trust_store),
+        verify_glance_signatures=config.glance.verify_glance_signatures,
         limits=_limits(config),
         disk_formats=tuple(config.image_format.disk_formats),
         container_formats=tuple(config.image_format.container_formats),
