@@ -58,10 +58,11 @@ fmt: $(VENV)/.developer  ## put the source in order
 
 services:  ## install and start the real servers that tests and benchmarks use
 	services/programs
+	services/guest
 	services/up
 
-services-all: services  ## the same, and what takes a minute or two to install: Cinder and a simulated vCenter
-	services/up rabbitmq cinder vmware
+services-all: services  ## the same, and what takes a minute or two to install: Cinder, Barbican and a simulated vCenter
+	services/up rabbitmq cinder barbican vmware
 
 services-down:  ## stop them
 	services/down

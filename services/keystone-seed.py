@@ -1,6 +1,6 @@
 """Fills a Keystone that was just bootstrapped, or that an earlier seed has filled:
 
-    python keystone-seed.py URL IMAGE-URL SWIFT-URL VOLUME-URL
+    python keystone-seed.py URL IMAGE-URL SWIFT-URL VOLUME-URL KEY-URL
 
 Everybody's password is "secret".
 """
@@ -10,7 +10,7 @@ import sys
 import urllib.parse
 import urllib.request
 
-KEYSTONE, IMAGES, SWIFT, VOLUMES = sys.argv[1:]
+KEYSTONE, IMAGES, SWIFT, VOLUMES, KEYS = sys.argv[1:]
 
 # (user, project, roles in the project). What a role implies (member: reader, ...) Keystone adds.
 USERS = (
@@ -19,6 +19,7 @@ USERS = (
     ("swift", "service", ("service",)),
     ("reseller", "service", ("service", "ResellerAdmin")),
     ("cinder", "service", ("admin", "service")),
+    ("barbican", "service", ("admin", "service")),
     ("demo", "demo", ("member",)),
     ("reader", "demo", ("reader",)),
     ("manager", "demo", ("manager",)),
@@ -79,6 +80,7 @@ def main():
     ensure_service("glance", "image", IMAGES)
     ensure_service("swift", "object-store", f"{SWIFT}/v1/AUTH_%(project_id)s")
     ensure_service("cinderv3", "volumev3", VOLUMES)
+    ensure_service("barbican", "key-manager", KEYS)
 
 
 def ensure_service(name, kind, url):

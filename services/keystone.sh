@@ -5,6 +5,7 @@ port=${GLIMPSE_KEYSTONE_PORT:-24934}
 image_port=${GLIMPSE_IMAGE_PORT:-24936}
 swift=http://127.0.0.1:$((${GLIMPSE_SWIFT_PORT:-25080} + 5))
 volumes=http://127.0.0.1:${GLIMPSE_CINDER_PORT:-25776}/v3
+keys=http://127.0.0.1:${GLIMPSE_BARBICAN_PORT:-25311}
 programs=$home/environment/bin
 constraints=$root/services/keystone-constraints.txt
 
@@ -42,9 +43,9 @@ stop() { end TERM; }
 # The users, roles and the catalog: once for each content of the seed.
 prepare() {
     local seed=$root/services/keystone-seed.py content
-    content="$(cksum <"$seed") $image_port $swift $volumes"
+    content="$(cksum <"$seed") $image_port $swift $volumes $keys"
     [ "$content" = "$(cat "$home/seeded" 2>/dev/null)" ] && return
-    "$programs/python" "$seed" "$(url)" "http://127.0.0.1:$image_port" "$swift" "$volumes" || fail 'cannot be filled'
+    "$programs/python" "$seed" "$(url)" "http://127.0.0.1:$image_port" "$swift" "$volumes" "$keys" || fail 'cannot be filled'
     echo "$content" >"$home/seeded"
 }
 

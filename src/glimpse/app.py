@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from oslo_config import cfg
@@ -46,6 +47,8 @@ from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.registry.client import records_behind
 from glimpse.registry.service import open_registry
+from glimpse.signing.certificates import KeyManager, read_trust_store
+from glimpse.signing.folder import CertificateFolder
 from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.cache.cache import Cache
 from glimpse.transfer.cache.folder import CacheFolder
@@ -53,6 +56,7 @@ from glimpse.transfer.cache.prefetch import kind_of, prefetching
 from glimpse.transfer.cache.upkeep import keep
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
+from glimpse.transfer.signatures import Signatures, no_key_manager
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Listing, Stores, Transfer
 
@@ -144,6 +148,15 @@ def _check_certificate(settings: Settings) -> list[str]:
     return []
 
 
+def _check_certificates(settings: Settings) -> list[str]:
+    folder, store = settings.certificate_folder, settings.signature_trust_store
+    if folder is not None and not folder.is_dir():
+        raise Invalid("certificate_folder", f"{folder} is no folder")
+    if store is not None:
+        read_trust_store(store)
+    return []
+
+
 def _check_image_schema(settings: Settings) -> list[str]:
     read_known_properties(read_config(settings.source))
     return []
@@ -156,6 +169,7 @@ FILE_CHECKS: Mapping[str, Callable[[Settings], list[str]]] = {
     "Image schema": _check_image_schema,
     "Pipeline": _check_pipeline,
     "Certificate": _check_certificate,
+    "Signing certificates": _check_certificates,
 }
 
 
@@ -179,6 +193,7 @@ def make_service(settings: Settings) -> Service:
         worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
         stores=stores_of(settings),
         threads=start_threads(),
+        signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
     )
@@ -205,6 +220,26 @@ def records_of(settings: Settings) -> Records:
     if link is not None:
         return records_behind(open_registry(settings, link))
     return open_records(connect(settings.database_url))
+
+
+def signatures_of(settings: Settings, config: cfg.ConfigOpts) -> Signatures:
+    """How signatures are verified. :raises Invalid: the trust store will not do."""
+    store = settings.signature_trust_store
+    return Signatures(
+        partial(key_manager_of, settings, config), None if store is None else read_trust_store(store)
+    )
+
+
+def key_manager_of(settings: Settings, config: cfg.ConfigOpts) -> KeyManager:
+    """Who has the certificates of signatures. :raises Invalid: an option will not do."""
+    if settings.certificate_folder is not None:
+        return CertificateFolder(settings.certificate_folder)
+    try:
+        # An extra, and imported only when used: it takes half a second.
+        from glimpse.signing.key_managers import CastellanKeyManager
+    except ImportError:
+        return no_key_manager()
+    return CastellanKeyManager(config)
 
 
 def imports_of(settings: Settings, transfer: Transfer) -> Imports:

@@ -21,7 +21,7 @@ from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
-from glimpse.app import cache_of, engine_of, imports_of, options_of, stores_of
+from glimpse.app import cache_of, engine_of, imports_of, options_of, signatures_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
@@ -175,6 +175,7 @@ class World:
             worker=Worker("tests", self.settings.lease_seconds, lambda: time.time() + self.later),
             stores=stores,
             threads=start_threads(),
+            signatures=signatures_of(self.settings, read_config(self.settings.source)),
             hashing_algorithm=self.settings.hashing_algorithm,
             require_format_match=self.settings.require_format_match,
         )

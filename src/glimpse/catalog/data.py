@@ -108,9 +108,9 @@ def commit_stage(catalog: Catalog, write: Write, staged: Staged) -> None:
     )
 
 
-def undo_write(catalog: Catalog, intent: Intent) -> bool:
-    """Give up a write: the image goes back to queued. Answers and raises as `IntentRecords.undo_write`."""
-    return catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock())
+def undo_write(catalog: Catalog, intent: Intent, status: ImageStatus = ImageStatus.QUEUED) -> bool:
+    """Give up a write: the image goes into this status. Answers and raises as `IntentRecords.undo_write`."""
+    return catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock(), status)
 
 
 def readable(catalog: Catalog, caller: Caller, image_id: str, *, choosing: bool = False) -> Image:

@@ -17,7 +17,8 @@ class Staged:
     """Data that waits in a store for the import that makes it the data of its image.
 
     `target` and `attempt` are those of the WRITE intent by which it came: removed is what that one wrote.
-    `findings` are those of its inspection, as JSON values (None: it was not inspected).
+    `findings` are those of its inspection, with all digests that were made, as JSON values (None: it was not
+    inspected).
     """
 
     image_id: str
@@ -101,10 +102,16 @@ class ImportRecords(Protocol):
         """
 
     def fail(
-        self, job: Job, reason: str, change: ImageChange | None, expires_at: datetime, now: datetime
+        self,
+        job: Job,
+        reason: str,
+        change: ImageChange | None,
+        expires_at: datetime,
+        now: datetime,
+        status: ImageStatus = ImageStatus.QUEUED,
     ) -> list[Intent]:
-        """Put an image that is importing back to queued, write `change`; the task has failed, the job ends.
+        """Put an image that is importing into this status, write `change`; the task has failed, the job ends.
 
         With None, an image that is importing is deleted, protected or not. Staged data of an image that is
-        queued or deleted then goes: its DISCARD intent comes back.
+        no longer importing then goes: its DISCARD intent comes back.
         """

@@ -297,9 +297,11 @@ class IntentRecords(Protocol):
         :raises LimitExceeded: the real size does not fit the quota or the allowance.
         """
 
-    def undo_write(self, intent_id: str, worker: str, now: datetime) -> bool:
-        """Put the image back to queued if it is still in saving (or uploading); the intent becomes a DISCARD
-        intent.
+    def undo_write(
+        self, intent_id: str, worker: str, now: datetime, status: ImageStatus = ImageStatus.QUEUED
+    ) -> bool:
+        """Put the image into this status if it is still in saving (or uploading); the intent becomes a
+        DISCARD intent.
 
         False, and nothing is changed, when `worker` no longer holds the write. Then it was published, or
         somebody else took it over: its bytes are not this worker's to remove.

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 _ENGINE = "imports are durable jobs, which need no task engine"
 _NO_SCRUBBER = "images are deleted at once, and what a crash leaves is removed by any worker"
 _NO_NOTICES = "no notifications are sent"
-_NO_KEYS = "image signatures and keys are not handled yet"
 _SERVER = "the server looks after its connections by itself"
 _LOG = "logs go to log_file, or to the standard error output, in one format"
 _REGISTRY = "since Glance 21; `glance-registry` serves one interface"
@@ -109,16 +108,15 @@ IGNORED_GROUPS: Mapping[str, str] = {
     "oslo_messaging_zmq": _NO_NOTICES,
     "oslo_concurrency": "no locks in files are needed",
     "oslo_reports": "no reports are written",
-    "key_manager": _NO_KEYS,
-    "barbican": _NO_KEYS,
-    "barbican_service_user": _NO_KEYS,
-    "vault": _NO_KEYS,
     "os_brick": "os-brick keeps its locks in the state folder, and its other options at their defaults",
     "profiler": "requests are not traced",
 }
 
 # Groups that libraries read, with options that may depend on plugins.
-LIBRARY_GROUPS = ("keystone_authtoken", "oslo_policy", "oslo_limit")
+LIBRARY_GROUPS = (
+    *("keystone_authtoken", "oslo_policy", "oslo_limit"),
+    *("key_manager", "barbican", "barbican_service_user", "vault"),
+)
 
 # In effect, but Glance has announced that they will go.
 DEPRECATED: Mapping[str, Mapping[str, str]] = {

@@ -287,6 +287,16 @@ GLIMPSE = (
     cfg.StrOpt(
         "http_basic_auth_user_file", help="The htpasswd file. Default: `htpasswd` in the state folder."
     ),
+    cfg.StrOpt(
+        "certificate_folder",
+        help="Folder of the certificates (`ID.pem`) by which signatures of images are verified. Default: the "
+        "key manager of [key_manager] has them.",
+    ),
+    cfg.StrOpt(
+        "signature_trust_store",
+        help="File (PEM) of the certificates that are trusted to sign images, or to issue certificates that "
+        "do. Default: any certificate will do.",
+    ),
     cfg.FloatOpt(
         "lease_seconds",
         default=10.0,
@@ -302,6 +312,15 @@ GLIMPSE = (
         "run_jobs",
         default=True,
         help="Let the processes that answer requests do jobs; `glimpse worker` does them in any case.",
+    ),
+)
+
+# Nova's, for the compute side.
+GLANCE = (
+    cfg.BoolOpt(
+        "verify_glance_signatures",
+        default=False,
+        help="`glimpse compute` boots only images whose signatures it has verified.",
     ),
 )
 
@@ -323,6 +342,7 @@ GROUPS = {
     "inject_metadata_properties": INJECT,
     "image_conversion": CONVERSION,
     "glance_download_properties": GLANCE_DOWNLOAD,
+    "glance": GLANCE,
     "glimpse": GLIMPSE + registry.OWN_OPTIONS,
 }
 

@@ -85,6 +85,9 @@ class Settings:
     auth_strategy: str
     allow_noauth_on_network: bool
     htpasswd: Path
+    certificate_folder: Path | None
+    signature_trust_store: Path | None
+    verify_glance_signatures: bool
     limits: Limits
     disk_formats: tuple[str, ...]
     container_formats: tuple[str, ...]
@@ -262,6 +265,9 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         auth_strategy=_auth_strategy(config, source),
         allow_noauth_on_network=config.glimpse.allow_noauth_on_network,
         htpasswd=Path(config.glimpse.http_basic_auth_user_file or state / "htpasswd"),
+        certificate_folder=_path(config.glimpse.certificate_folder),
+        signature_trust_store=_path(config.glimpse.signature_trust_store),
+        verify_glance_signatures=config.glance.verify_glance_signatures,
         limits=_limits(config),
         disk_formats=tuple(config.image_format.disk_formats),
         container_formats=tuple(config.image_format.container_formats),
@@ -314,6 +320,10 @@ def _log_file(config: cfg.ConfigOpts, program: str) -> Path | None:
     if not config.log_file and not config.log_dir:
         return None
     return Path(config.log_dir or "") / (config.log_file or f"{program}.log")
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def _limits(config: cfg.ConfigOpts) -> Limits:

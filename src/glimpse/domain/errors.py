@@ -3,6 +3,7 @@
 GlimpseError
 ├── Invalid                   a field of the request breaks a rule
 ├── SizeMismatch              the bytes are fewer or more than announced
+├── SignatureInvalid          the bytes are not those that were signed
 ├── Unauthenticated           nobody, or not who they say
 ├── Forbidden                 known, but not allowed
 ├── ReadOnly                  an attribute that only the service writes
@@ -60,6 +61,17 @@ class SizeMismatch(GlimpseError):
     def __str__(self) -> str:
         relation = "more than" if self.received > self.announced else "only"
         return f"Size mismatch: {self.announced} bytes were announced, {relation} {self.received} arrived"
+
+
+@dataclass(eq=False)
+class SignatureInvalid(GlimpseError):
+    """The bytes are not those that the image's signature is of."""
+
+    code: ClassVar[str] = "signature-invalid"
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(eq=False)

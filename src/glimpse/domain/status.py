@@ -23,8 +23,8 @@ _I = ImageStatus
 IMAGE_TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
     _I.QUEUED: frozenset({_I.SAVING, _I.UPLOADING, _I.IMPORTING, _I.ACTIVE, _I.DELETED}),
     _I.SAVING: frozenset({_I.ACTIVE, _I.QUEUED, _I.KILLED, _I.DELETED}),
-    _I.UPLOADING: frozenset({_I.IMPORTING, _I.QUEUED, _I.DELETED}),
-    _I.IMPORTING: frozenset({_I.ACTIVE, _I.QUEUED, _I.DELETED}),
+    _I.UPLOADING: frozenset({_I.IMPORTING, _I.QUEUED, _I.KILLED, _I.DELETED}),
+    _I.IMPORTING: frozenset({_I.ACTIVE, _I.QUEUED, _I.KILLED, _I.DELETED}),
     _I.ACTIVE: frozenset({_I.DEACTIVATED, _I.PENDING_DELETE, _I.DELETED}),
     # Upstream forgets pending_delete here, so that a deactivated image cannot be deleted with a delay.
     _I.DEACTIVATED: frozenset({_I.ACTIVE, _I.PENDING_DELETE, _I.DELETED}),

@@ -10,25 +10,28 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from glimpse.catalog.import_ports import Publication, Staged
+from glimpse.catalog.import_ports import Publication
 from glimpse.catalog.location_imports import charge_of
 from glimpse.catalog.ports import Charge, Intent, IntentKind
 from glimpse.catalog.tasks import expiry
-from glimpse.domain.errors import Conflict, LimitExceeded, NotFound, SizeMismatch
+from glimpse.domain.errors import Conflict, LimitExceeded, NotFound, SignatureInvalid, SizeMismatch
 from glimpse.domain.image import Digests, Image, ImageChange, Location
 from glimpse.domain.properties import FAILED_IMPORT, IMPORT_TASK, IMPORTING_TO
 from glimpse.domain.status import ImageStatus
 from glimpse.imports.ceilings import ceiling_of_copies, meter
 from glimpse.imports.remote import adopt
 from glimpse.imports.request import Method, without
+from glimpse.imports.signed import staged_digests, verifier_of
 from glimpse.imports.sources import Source, open_source
 from glimpse.imports.steps import Draft, Step, Stream
 from glimpse.jobs.engine import Kind
 from glimpse.jobs.ports import Job, Progress
+from glimpse.signing.verify import Verifier
 from glimpse.stores.outbound import Outbound
 from glimpse.transfer.copies import Copies, Received, copies_into
-from glimpse.transfer.inspection import Findings, judge
+from glimpse.transfer.inspection import judge
 from glimpse.transfer.removal import drop_copies, remove, settle_writes
+from glimpse.transfer.signatures import needed, verify
 from glimpse.transfer.threads import to_the_end
 from glimpse.transfer.transfer import Transfer
 from glimpse.transfer.upload import check_size
@@ -61,8 +64,9 @@ class Imports:
 
 @dataclass(slots=True)
 class _Work:
-    """One attempt at a job: `draft` is the image as it will be, `copies` are to be written, for which so many
-    bytes are `reserved`; of those that failed, `failures` knows why.
+    """One attempt at a job: `draft` is the image as it will be, whose signature the `verifier` judges (None:
+    it has none); `copies` are to be written, for which so many bytes are `reserved`; of those that failed,
+    `failures` knows why.
     """
 
     job: Job
@@ -70,6 +74,7 @@ class _Work:
     draft: Draft
     charge: Charge
     progress: Progress
+    verifier: Verifier | None = None
     copies: int = 0
     reserved: int = 0
     failures: dict[str, str] = field(default_factory=dict)
@@ -83,7 +88,10 @@ def import_kind(imports: Imports) -> Kind:
     """The kind of job. What is tried again fails for good after some seconds: somebody waits for it."""
 
     async def run(job: Job, progress: Progress) -> None:
-        await _run(imports, job, progress)
+        try:
+            await _run(imports, job, progress)
+        except SignatureInvalid as error:
+            await _give_up(imports.transfer, job, str(error), ImageStatus.KILLED)
 
     async def give_up(job: Job, reason: str) -> None:
         await _give_up(imports.transfer, job, reason)
@@ -105,7 +113,8 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
         size = await transfer.threads.bulk(
             adopt, draft, imports.outbound, where, prefixes, catalog.attributes
         )
-    work = _Work(job, image, draft, charge_of(catalog, job), progress)
+    verifier = await verifier_of(transfer, job, {**image.properties, **draft.properties})
+    work = _Work(job, image, draft, charge_of(catalog, job), progress, verifier)
     async with open_source(transfer, imports.outbound, job, image) as source:
         told = source if size is None else replace(source, size=size)
         progress.total = told.size
@@ -122,15 +131,16 @@ async def _import(imports: Imports, work: _Work, source: Source) -> list[Intent]
     if staged is not None and stays:
         # No store may fail the others when the data is in one already.
         targets.remove(staged.store)
-        _judge(imports, work, Received(staged.size, staged.digests, _findings(staged)))
+        _judge(imports, work, Received.staged(staged))
     if not targets:
         assert staged is not None  # noqa: S101 - no target is left only where the staged data stays
+        digests = await staged_digests(imports.transfer, source, work.verifier)
+        await verify(imports.transfer.threads, work.verifier, digests)
         # They change no data, but what is written about the image.
         async with _stepped(imports, work, _nothing()):
             pass
         location = stores.location(staged.store, staged.url)
-        received = Received(staged.size, staged.digests, _findings(staged))
-        return await _publish(imports, work, received, (location,), (), keeps_staged=True)
+        return await _publish(imports, work, Received.staged(staged), (location,), (), keeps_staged=True)
     async with _copies(imports, work, targets, source, stays=stays) as (copies, intents):
         received = await _receive(imports, work, copies, source)
         written = await copies.commit()
@@ -194,8 +204,10 @@ async def _receive(imports: Imports, work: _Work, copies: Copies, source: Source
     read = _counted(work.progress, source, imports.transfer.catalog.limits.image_size_cap)
     most = await ceiling_of_copies(imports.transfer, work.charge, work.reserved, work.copies)
     async with _stepped(imports, work, read) as chunks:
-        received = await copies.receive(chunks, meter(most), inspect=work.draft.container_format == "bare")
+        inspect, also = work.draft.container_format == "bare", needed(work.verifier)
+        received = await copies.receive(chunks, meter(most), inspect=inspect, also=also)
     check_size(source.size, work.progress.done)
+    await verify(imports.transfer.threads, work.verifier, received.by_algorithm)
     _judge(imports, work, received)
     if not imports.transforms(work.job):
         _compare(work, source, received)
@@ -303,20 +315,18 @@ def _columns(imports: Imports, work: _Work, received: Received) -> Mapping[str, 
     }
 
 
-def _findings(staged: Staged) -> Findings | None:
-    return None if staged.findings is None else Findings.from_document(staged.findings)
-
-
 def _joined(names: str | None, more: Mapping[str, str]) -> str:
     return ",".join([name for name in (without(names, more), *more) if name])
 
 
-async def _give_up(transfer: Transfer, job: Job, reason: str) -> None:
+async def _give_up(
+    transfer: Transfer, job: Job, reason: str, status: ImageStatus = ImageStatus.QUEUED
+) -> None:
     catalog, record = transfer.catalog, transfer.threads.record
     change = None if job.arguments.get("deletes_image") else await _failure(transfer, job)
     now = catalog.clock()
-    removals = await record(catalog.records.imports.fail, job, reason, change, expiry(catalog, now), now)
-    await remove(transfer, removals)
+    fail, expires_at = catalog.records.imports.fail, expiry(catalog, now)
+    await remove(transfer, await record(fail, job, reason, change, expires_at, now, status))
 
 
 async def _failure(transfer: Transfer, job: Job) -> ImageChange:

@@ -57,9 +57,17 @@ class Wanted:
 
 
 def begin_import(
-    catalog: Catalog, stores: Stores, caller: Caller, image_id: str, wanted: Wanted, request_id: str
+    catalog: Catalog,
+    stores: Stores,
+    caller: Caller,
+    image_id: str,
+    wanted: Wanted,
+    request_id: str,
+    seal: Mapping[str, Any] | None = None,
 ) -> Job | None:
-    """Begin an import: the job does the rest. None: there is nothing to do, all stores have the image.
+    """Begin an import: the job does the rest, with the `seal` to verify a signature (None: there is none).
+
+    None: there is nothing to do, all stores have the image.
 
     :raises NotFound: no such image for this caller. :raises Forbidden: policy.
     :raises Conflict: the image is in another status, its formats are not set, another import of it is not
@@ -81,7 +89,7 @@ def begin_import(
     if not targets:
         return None
     task = _task(catalog, caller, image, wanted, targets, request_id)
-    arguments = _arguments(catalog, caller, wanted, targets)
+    arguments = _arguments(catalog, caller, wanted, targets, seal)
     job = Job(task.id, TaskType.API_IMAGE_IMPORT.value, image_id, arguments)
     failed = without(image.properties.get(FAILED_IMPORT), targets)
     change = ImageChange(
@@ -93,11 +101,17 @@ def begin_import(
 
 
 def begin_task(
-    catalog: Catalog, stores: Stores, caller: Caller, draft: Draft, wanted: Wanted, request_id: str
+    catalog: Catalog,
+    stores: Stores,
+    caller: Caller,
+    draft: Draft,
+    wanted: Wanted,
+    request_id: str,
+    seal: Mapping[str, Any] | None = None,
 ) -> Task:
     """Begin an import into an image that the draft describes, of which only success leaves anything.
 
-    `wanted.shown` is the task's input.
+    `wanted.shown` is the task's input; the `seal` is as with `begin_import`.
 
     :raises Forbidden: policy. Raises besides what `images.create` does, and as `begin_import` for quotas.
     """
@@ -106,7 +120,7 @@ def begin_task(
     targets = _targets(stores, wanted, None)
     begun = _task(catalog, caller, image, wanted, targets, request_id)
     task = replace(begun, type=TaskType.IMPORT, input=wanted.shown)
-    arguments = {**_arguments(catalog, caller, wanted, targets), "deletes_image": True}
+    arguments = {**_arguments(catalog, caller, wanted, targets, seal), "deletes_image": True}
     job = Job(task.id, TaskType.IMPORT.value, image.id, arguments)
     shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: ""}
     importing = replace(image, status=ImageStatus.IMPORTING, properties={**image.properties, **shown})
@@ -170,7 +184,13 @@ def _task(
     )
 
 
-def _arguments(catalog: Catalog, caller: Caller, wanted: Wanted, targets: tuple[str, ...]) -> dict[str, Any]:
+def _arguments(
+    catalog: Catalog,
+    caller: Caller,
+    wanted: Wanted,
+    targets: tuple[str, ...],
+    seal: Mapping[str, Any] | None,
+) -> dict[str, Any]:
     """What the job needs to know. :raises LimitExceeded: the project stores as much as it may."""
     allowed = allowance(catalog, caller)
     if allowed is not None:
@@ -186,4 +206,5 @@ def _arguments(catalog: Catalog, caller: Caller, wanted: Wanted, targets: tuple[
         "roles": sorted(caller.roles),
         "project_id": caller.project_id,
         "limits": None if allowed is None else {str(name): most for name, most in allowed.limits.items()},
+        "seal": seal,
     }

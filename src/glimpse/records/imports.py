@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -161,7 +162,13 @@ class SqlImportRecords:
         return self._database.write(work)
 
     def fail(
-        self, job: Job, reason: str, change_: ImageChange | None, expires_at: datetime, now: datetime
+        self,
+        job: Job,
+        reason: str,
+        change_: ImageChange | None,
+        expires_at: datetime,
+        now: datetime,
+        status: ImageStatus = ImageStatus.QUEUED,
     ) -> list[Intent]:
         """See the port."""
 
@@ -170,8 +177,8 @@ class SqlImportRecords:
                 return []
             removals: list[Intent] = []
             with suppress(NotFound, Conflict):
-                left = _delete if change_ is None else _queue
-                removals = _removals(connection, job, left(connection, job.subject, now))
+                leave = _delete if change_ is None else partial(_leave, status)
+                removals = _removals(connection, job, leave(connection, job.subject, now))
             if change_ is not None:
                 with suppress(NotFound, Conflict):
                     change(connection, job.subject, change_, _SETTLED, now)
@@ -181,13 +188,13 @@ class SqlImportRecords:
         return self._database.write(work)
 
 
-_SETTLED = frozenset({ImageStatus.QUEUED, ImageStatus.ACTIVE, ImageStatus.DEACTIVATED})
+_SETTLED = frozenset({ImageStatus.QUEUED, ImageStatus.KILLED, ImageStatus.ACTIVE, ImageStatus.DEACTIVATED})
 
 
-def _queue(connection: Connection, image_id: str, now: datetime) -> list[Staged]:
-    """Put an image that is importing back to queued; what was staged for it comes back."""
-    queued = {"status": ImageStatus.QUEUED, "size": None, "virtual_size": None, "updated_at": now}
-    update_image(connection, image_id, _IMPORTING, queued)
+def _leave(status: ImageStatus, connection: Connection, image_id: str, now: datetime) -> list[Staged]:
+    """Put an image that is importing into another status; what was staged for it comes back."""
+    left = {"status": status, "size": None, "virtual_size": None, "updated_at": now}
+    update_image(connection, image_id, _IMPORTING, left)
     return take_staged(connection, image_id)
 
 

@@ -117,7 +117,9 @@ class SqlIntentRecords:
 
         self._database.write(work)
 
-    def undo_write(self, intent_id: str, worker: str, now: datetime) -> bool:
+    def undo_write(
+        self, intent_id: str, worker: str, now: datetime, status: ImageStatus = ImageStatus.QUEUED
+    ) -> bool:
         """See the port."""
 
         def work(connection: Connection) -> bool:
@@ -125,7 +127,7 @@ class SqlIntentRecords:
             if held is None:
                 return False
             with suppress(NotFound, Conflict):
-                move(connection, held[0], _WRITING, ImageStatus.QUEUED, now)
+                move(connection, held[0], _WRITING, status, now)
             return True
 
         return self._database.write(work)

@@ -5,10 +5,12 @@ do; what is left without commit is removed.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import GlimpseError
 from glimpse.domain.image import Digests, Location
@@ -22,11 +24,31 @@ from glimpse.transfer.transfer import Transfer
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came: how many bytes, their digests, and what they were found to be, if they were inspected."""
+    """What came: how many bytes, their digests, and what they were found to be, if they were inspected.
+
+    `by_algorithm` has all digests that were made.
+    """
 
     size: int
     digests: Digests
     findings: Findings | None
+    by_algorithm: Mapping[str, bytes] = field(default_factory=dict)
+
+    def to_document(self) -> Mapping[str, Any] | None:
+        """What must be known of staged data, as `Staged.findings` has it."""
+        if self.findings is None:
+            return None
+        digests = {name: digest.hex() for name, digest in self.by_algorithm.items()}
+        return {**self.findings.to_document(), "digests": digests}
+
+    @classmethod
+    def staged(cls, staged: Staged) -> "Received":
+        """The data that was staged, as it came."""
+        known, document = staged.digests, staged.findings or {}
+        findings = Findings.from_document(document) if document else None
+        made = {"md5": known.checksum, known.os_hash_algo: known.os_hash_value, **document.get("digests", {})}
+        by_algorithm = {name: bytes.fromhex(digest) for name, digest in made.items()}
+        return cls(staged.size, known, findings, by_algorithm)
 
 
 class Copy:
@@ -94,27 +116,35 @@ class Copies:
         return {copy.store: copy.failure for copy in self._copies if copy.failure is not None}
 
     async def receive(
-        self, source: AsyncIterator[bytes], meter: Callable[[int], None], *, inspect: bool
+        self,
+        source: AsyncIterator[bytes],
+        meter: Callable[[int], None],
+        *,
+        inspect: bool,
+        also: Collection[str] = (),
     ) -> Received:
         """Write all of `source`. `meter` is told the running total, and raises to refuse it.
+
+        Digests are made by the algorithms `also` too.
 
         :raises LimitExceeded, Unavailable: from a store, or from one of those that had not failed alone.
 
         and what the source and the meter raise.
         """
-        md5 = hashlib.md5(usedforsecurity=False)
-        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        names = dict.fromkeys(("md5", self._algorithm, *also))
+        hashes = {name: hashlib.new(name, usedforsecurity=False) for name in names}
         inspection = Inspection() if inspect else None
         writing = [self._writing(copy) for copy in self._copies]
         if inspection is not None:
             # Before the first store's work, most of which is waiting for the disk.
             writing[0] = _both(inspection.watch, writing[0])
         threads = self._transfer.threads
-        lanes = [Lane(threads.digests, updating(one)) for one in (md5, digest)]
+        lanes = [Lane(threads.digests, updating(one)) for one in hashes.values()]
         lanes += [Lane(threads.data, work) for work in writing]
         total = await pump(source, lanes, meter)
-        digests = Digests(md5.hexdigest(), self._algorithm, digest.hexdigest())
-        return Received(total, digests, inspection.findings() if inspection is not None else None)
+        digests = Digests(hashes["md5"].hexdigest(), self._algorithm, hashes[self._algorithm].hexdigest())
+        found = inspection.findings() if inspection is not None else None
+        return Received(total, digests, found, {name: one.digest() for name, one in hashes.items()})
 
     async def commit(self) -> tuple[Location, ...]:
         """Make the data durable and readable, store by store: its places, in the order of the stores.

@@ -9,6 +9,7 @@ from glimpse.catalog.data import undo_write
 from glimpse.catalog.ports import Intent, IntentKind
 from glimpse.domain.errors import GlimpseError, Unavailable
 from glimpse.domain.image import Location
+from glimpse.domain.status import ImageStatus
 from glimpse.stores.base import ObjectKey, Store, StoreObjectMissing
 from glimpse.transfer.transfer import Transfer
 
@@ -93,14 +94,16 @@ def object_key(intent: Intent) -> ObjectKey:
     return ObjectKey(intent.target, intent.id)
 
 
-def give_up(transfer: Transfer, intent: Intent, store: Store) -> None:
-    """Undo a write: the image goes back to queued, then its bytes are removed. Never raises.
+def give_up(
+    transfer: Transfer, intent: Intent, store: Store, status: ImageStatus = ImageStatus.QUEUED
+) -> None:
+    """Undo a write: the image goes into this status, then its bytes are removed. Never raises.
 
     In this order, because a commit whose answer was lost may have succeeded: whoever cannot take the intent
     back must leave the bytes alone. What does not work now is done when the lease has run out.
     """
     try:
-        if undo_write(transfer.catalog, intent):
+        if undo_write(transfer.catalog, intent, status):
             _settle_discard(transfer, intent, store)
     except GlimpseError as error:
         LOG.warning("the upload of image %s is not undone yet: %s", intent.image_id, error)

@@ -8,6 +8,7 @@ from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.domain.image import Location
 from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
+from glimpse.transfer.signatures import Signatures, no_key_manager
 from glimpse.transfer.threads import Threads
 
 
@@ -120,5 +121,6 @@ class Transfer:
     threads: Threads
     # The writes that are under way in this process: only theirs are the leases that it renews.
     live: set[str] = field(default_factory=set)
+    signatures: Signatures = field(default_factory=lambda: Signatures(no_key_manager))
     hashing_algorithm: str = "sha512"
     require_format_match: bool = True

@@ -7,10 +7,14 @@ from glimpse.catalog.data import Write, begin_stage, begin_upload, commit_stage,
 from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import WrittenData
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import LimitExceeded, SizeMismatch
-from glimpse.transfer.copies import Copies, copies_into
+from glimpse.domain.errors import LimitExceeded, SignatureInvalid, SizeMismatch
+from glimpse.domain.image import Location
+from glimpse.domain.status import ImageStatus
+from glimpse.signing.verify import Verifier
+from glimpse.transfer.copies import Copies, Received, copies_into
 from glimpse.transfer.inspection import judge
 from glimpse.transfer.removal import give_up
+from glimpse.transfer.signatures import needed, verify
 from glimpse.transfer.threads import to_the_end
 from glimpse.transfer.transfer import Transfer
 
@@ -26,10 +30,13 @@ async def upload(
 ) -> None:
     """Store the bytes of `source` as the data of a queued image, and make it active.
 
-    Whatever is raised, the image is queued again (unless it was deleted meanwhile) and no bytes stay.
+    Whatever is raised, the image is queued again (unless it was deleted meanwhile) and no bytes stay. It is
+    killed if the data is not what its signature is of.
 
-    :raises Invalid: `store_id` (None: the default) is no store that takes data.
+    :raises Invalid: `store_id` (None: the default) is no store that takes data, or the image has a signature
+        that cannot be verified.
     :raises SizeMismatch: `size` was announced and is not what came.
+    :raises SignatureInvalid: the image has a signature, which is not of this data.
     :raises UnsupportedContent: the data is not of the image's disk format, or unsafe.
     :raises LimitExceeded: the size cap, a quota, or the store's capacity.
     :raises Gone: the image was deleted during the upload.
@@ -40,32 +47,41 @@ async def upload(
     write = await transfer.threads.record(
         begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
     )
-    async with _writing(transfer, write, size) as copies:
-        data = await _receive(transfer, write, copies, source, size)
-        await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
+    async with _writing(transfer, write):
+        verifier = await transfer.signatures.verifier(write.image.properties, caller)
+        async with copies_into(transfer, [write.intent], size) as copies:
+            data = await _receive(transfer, write, copies, source, size, verifier)
+            await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
 
 
 @asynccontextmanager
-async def _writing(transfer: Transfer, write: Write, size: int | None) -> AsyncIterator[Copies]:
-    """The way into the store of a write that has begun. Left by an error, the write is undone."""
+async def _writing(transfer: Transfer, write: Write) -> AsyncIterator[None]:
+    """The length of a write that has begun. Left by an error, the write is undone."""
     transfer.live.add(write.intent.id)
     try:
-        async with copies_into(transfer, [write.intent], size) as copies:
-            yield copies
-    except BaseException:
+        yield
+    except BaseException as error:
+        status = ImageStatus.KILLED if isinstance(error, SignatureInvalid) else ImageStatus.QUEUED
         store = transfer.stores.named(write.intent.store)
-        await to_the_end(transfer.threads.bulk(give_up, transfer, write.intent, store))
+        await to_the_end(transfer.threads.bulk(give_up, transfer, write.intent, store, status))
         raise
     finally:
         transfer.live.discard(write.intent.id)
 
 
 async def _receive(
-    transfer: Transfer, write: Write, copies: Copies, source: AsyncIterator[bytes], size: int | None
+    transfer: Transfer,
+    write: Write,
+    copies: Copies,
+    source: AsyncIterator[bytes],
+    size: int | None,
+    verifier: Verifier | None,
 ) -> WrittenData:
-    image = write.image
-    received = await copies.receive(source, meter(write, size), inspect=image.container_format == "bare")
+    image, also = write.image, needed(verifier)
+    inspect = image.container_format == "bare"
+    received = await copies.receive(source, meter(write, size), inspect=inspect, also=also)
     check_size(size, received.size)
+    await verify(transfer.threads, verifier, received.by_algorithm)
     virtual_size = None
     if received.findings is not None and received.size:
         declared = image.disk_format or "raw"
@@ -86,10 +102,12 @@ async def stage(
     """Keep the bytes of `source` for the import that will make them the data of a queued image.
 
     They go to where new images go, `apart` if the import will make other data from them. What they are is
-    found out now and judged by the import. Whatever is raised, the image is queued again (unless it was
-    deleted meanwhile) and no bytes stay.
+    found out now and judged by the import; a signature is of the data that the image will have, so that it is
+    verified now unless they are `apart`. Whatever is raised, the image is queued again (unless it was deleted
+    meanwhile), or killed, and no bytes stay.
 
-    :raises SizeMismatch, LimitExceeded, Gone: as `upload`.
+    :raises Invalid: the image has a signature that cannot be verified.
+    :raises SizeMismatch, SignatureInvalid, LimitExceeded, Gone: as `upload`.
 
     and what `begin_stage`, the store and the source raise.
     """
@@ -97,23 +115,31 @@ async def stage(
     write = await transfer.threads.record(
         begin_stage, transfer.catalog, transfer.worker, caller, image_id, store.id, size, apart=apart
     )
-    async with _writing(transfer, write, size) as copies:
-        received = await copies.receive(source, meter(write, size), inspect=True)
-        check_size(size, received.size)
-        [location] = await copies.commit()
-        findings = received.findings.to_document() if received.findings else None
-        staged = Staged(
-            image_id,
-            store.id,
-            write.intent.target,
-            write.intent.id,
-            location.url,
-            received.size,
-            received.digests,
-            findings,
-            caller.project_id,
-        )
-        await to_the_end(transfer.threads.record(commit_stage, transfer.catalog, write, staged))
+    async with _writing(transfer, write):
+        properties = {} if apart else write.image.properties
+        verifier = await transfer.signatures.verifier(properties, caller)
+        async with copies_into(transfer, [write.intent], size) as copies:
+            received = await copies.receive(source, meter(write, size), inspect=True, also=needed(verifier))
+            check_size(size, received.size)
+            await verify(transfer.threads, verifier, received.by_algorithm)
+            [location] = await copies.commit()
+            staged = _staged(caller, write, location, received)
+            await to_the_end(transfer.threads.record(commit_stage, transfer.catalog, write, staged))
+
+
+def _staged(caller: Caller, write: Write, location: Location, received: Received) -> Staged:
+    intent = write.intent
+    return Staged(
+        write.image.id,
+        intent.store,
+        intent.target,
+        intent.id,
+        location.url,
+        received.size,
+        received.digests,
+        received.to_document(),
+        caller.project_id,
+    )
 
 
 def check_size(announced: int | None, received: int) -> None:

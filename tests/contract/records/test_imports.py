@@ -396,6 +396,17 @@ class TestFailing:
         assert records.intents.writing(image.id) == [removal]
         assert records.images.usage("mine") == 0
 
+    def test_the_image_is_killed_and_nothing_is_staged(self, records: Records) -> None:
+        staged = stage(records)
+        job = importing(records, staged)
+        change = ImageChange(properties={"why": "because"}, dropped=frozenset({IMPORT_TASK}))
+        [removal] = records.imports.fail(job, "because", change, LATER, NOW, ImageStatus.KILLED)
+        assert (removal.kind, removal.id) == (IntentKind.DISCARD, staged.attempt)
+        image = records.images.get(job.subject, None)
+        assert (image.status, image.size, image.properties) == (ImageStatus.KILLED, None, {"why": "because"})
+        assert records.tasks.get(job.id, None).message == "because"
+        assert (records.jobs.get(job.id), records.imports.staged(image.id)) == (None, None)
+
     def test_a_job_that_was_lost(self, records: Records) -> None:
         staged = stage(records)
         job = importing(records, staged)

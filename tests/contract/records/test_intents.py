@@ -83,6 +83,17 @@ def test_undo_puts_the_image_back(records: Records) -> None:
     assert not records.intents.undo_write(intent.id, "w", LATER)
 
 
+@pytest.mark.parametrize("begun", [ImageStatus.SAVING, ImageStatus.UPLOADING])
+def test_undo_may_kill_the_image(records: Records, begun: ImageStatus) -> None:
+    image = create(records)
+    intent = an_intent(image, reserved_bytes=50)
+    records.intents.begin_write(intent, None, NOW, None, begun)
+    assert records.intents.undo_write(intent.id, "w", LATER, ImageStatus.KILLED)
+    assert records.images.get(image.id, None) == replace(image, status=ImageStatus.KILLED, updated_at=LATER)
+    assert records.images.usage("mine") == 0
+    assert records.intents.expired(2000, 10) == [replace(intent, kind=IntentKind.DISCARD)]
+
+
 def test_undo_after_a_commit_leaves_everything_alone(records: Records) -> None:
     image = create(records)
     intent = an_intent(image)

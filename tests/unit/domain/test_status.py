@@ -10,12 +10,13 @@ from glimpse.domain.status import (
     sources_of,
 )
 
-# The state machine of Image API v2; a deactivated image may also be deleted with a delay.
+# The state machine of Image API v2; a deactivated image may also be deleted with a delay, and an image whose
+# data is not what was signed is killed, by whichever road it comes.
 LEGAL = """
 queued          saving uploading importing active deleted
 saving          active queued killed deleted
-uploading       importing queued deleted
-importing       active queued deleted
+uploading       importing queued killed deleted
+importing       active queued killed deleted
 active          deactivated pending_delete deleted
 deactivated     active pending_delete deleted
 killed          deleted

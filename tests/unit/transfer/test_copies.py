@@ -84,7 +84,9 @@ def test_all_stores(transfer: Transfer, size: int | None, alone: bool) -> None:
     world, source = World(transfer), Source(WORDS)
     received, places = world.bring(size=size, alone=alone, source=source)
     digests = Digests(hashlib.md5(ALL).hexdigest(), "sha512", hashlib.sha512(ALL).hexdigest())
-    assert received == Received(len(ALL), digests, None)
+    made = {"md5": digests.checksum, digests.os_hash_algo: digests.os_hash_value}
+    by_algorithm = {name: bytes.fromhex(digest) for name, digest in made.items()}
+    assert received == Received(len(ALL), digests, None, by_algorithm)
     assert [place.metadata["store"] for place in places] == ["a", "b", "c"]
     assert [world.content(place) for place in places] == [ALL] * 3
     assert (source.taken, world.failed()) == (len(WORDS), {})

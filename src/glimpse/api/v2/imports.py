@@ -16,6 +16,7 @@ from glimpse.api.v2.images import no_content
 from glimpse.domain.attributes import MAX_TEXT, check_text
 from glimpse.domain.errors import Invalid, NotEnabled
 from glimpse.imports.request import Method, Wanted, begin_import
+from glimpse.imports.signed import seal_of_image
 from glimpse.transfer.upload import stage
 
 
@@ -52,6 +53,7 @@ async def import_image(service: Service, call: Call, request: Request) -> Respon
     wanted = read_import(service, call)
     if "url" in wanted.source and wanted.method is Method.WEB_DOWNLOAD:
         service.imports.outbound.check_url(wanted.source["url"])
+    seal = await seal_of_image(service.transfer, call.caller, call.path["image_id"], wanted)
     job = await service.transfer.threads.record(
         begin_import,
         service.catalog,
@@ -60,6 +62,7 @@ async def import_image(service: Service, call: Call, request: Request) -> Respon
         call.path["image_id"],
         wanted,
         call.request_id,
+        seal,
     )
     if job is not None:
         service.jobs.wake()

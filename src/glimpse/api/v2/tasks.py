@@ -20,6 +20,7 @@ from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.errors import Invalid, NotFound
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
 from glimpse.imports.request import Method, Wanted, begin_task
+from glimpse.imports.signed import seal_of
 
 SORT_KEYS = ("created_at", "updated_at", "expires_at", "id", "type", "status")
 # Sent back by clients that show what they got; only the service writes them.
@@ -30,21 +31,30 @@ _NEEDED = ("import_from", "import_from_format", "image_properties")
 async def create_task(service: Service, call: Call, request: Request) -> Response:
     """POST /v2/tasks"""
     del request
-    task = await service.transfer.threads.record(_create, service, call)
-    service.jobs.wake()
+    record = service.transfer.threads.record
+    type_, given = await record(_read, service, call)
+    if type_ is TaskType.IMPORT:
+        task = await _begin(service, call, *await record(_read_import, service, given))
+    else:
+        task = await record(tasks.refuse, service.catalog, call.caller, type_, given, call.request_id)
     response = json_response(_document(task), HTTPStatus.CREATED)
     response.headers["Location"] = f"{call.base_url}/v2/tasks/{task.id}"
     return response
 
 
-def _create(service: Service, call: Call) -> Task:
+def _read(service: Service, call: Call) -> tuple[TaskType, Mapping[str, Any]]:
     tasks.check_access(service.catalog, call.caller)
-    type_, given = _read_task(call.body)
-    if type_ is not TaskType.IMPORT:
-        return tasks.refuse(service.catalog, call.caller, type_, given, call.request_id)
-    wanted, draft = _read_import(service, given)
-    stores = service.transfer.stores
-    return begin_task(service.catalog, stores, call.caller, draft, wanted, call.request_id)
+    return _read_task(call.body)
+
+
+async def _begin(service: Service, call: Call, wanted: Wanted, draft: Draft) -> Task:
+    transfer = service.transfer
+    seal = await seal_of(transfer, call.caller, draft.properties)
+    task = await transfer.threads.record(
+        begin_task, service.catalog, transfer.stores, call.caller, draft, wanted, call.request_id, seal
+    )
+    service.jobs.wake()
+    return task
 
 
 def _read_import(service: Service, given: Mapping[str, Any]) -> tuple[Wanted, Draft]:

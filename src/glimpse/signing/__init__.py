@@ -1,0 +1,1 @@
+"""Image signatures: what an image's properties say was signed, and whether it was."""
