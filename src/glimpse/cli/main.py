@@ -7,6 +7,7 @@ import click
 
 from glimpse import __version__
 from glimpse.access.users import UserFiles
+from glimpse.cli.image import image
 from glimpse.cli.jobs import job
 from glimpse.cli.places import config_option as _config
 from glimpse.cli.places import state_option as _state
@@ -44,6 +45,7 @@ def worker(config_files: tuple[str, ...], state_dir: Path | None) -> None:
     work_forever(read_settings(config_files, state_dir=state_dir))
 
 
+cli.add_command(image)
 cli.add_command(job)
 cli.add_command(store)
 
