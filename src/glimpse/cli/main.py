@@ -8,6 +8,7 @@ import click
 from glimpse import __version__
 from glimpse.access.users import UserFiles
 from glimpse.cli.compute import compute
+from glimpse.cli.image import image
 from glimpse.cli.jobs import job
 from glimpse.cli.places import config_option as _config
 from glimpse.cli.places import state_option as _state
@@ -46,6 +47,7 @@ def worker(config_files: tuple[str, ...], state_dir: Path | None) -> None:
 
 
 cli.add_command(compute)
+cli.add_command(image)
 cli.add_command(job)
 cli.add_command(store)
 

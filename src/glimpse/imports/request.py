@@ -65,9 +65,9 @@ def begin_import(
     request_id: str,
     seal: Mapping[str, Any] | None = None,
 ) -> Job | None:
-    """Begin an import: the job does the rest, with the `seal` to verify a signature (None: there is none).
+    """Begin an import: the job does the rest. None: there is nothing to do, all stores have the image.
 
-    None: there is nothing to do, all stores have the image.
+    By the `seal` the job verifies a signature (None: there is none).
 
     :raises NotFound: no such image for this caller. :raises Forbidden: policy.
     :raises Conflict: the image is in another status, its formats are not set, another import of it is not
@@ -92,10 +92,8 @@ def begin_import(
     arguments = _arguments(catalog, caller, wanted, targets, seal)
     job = Job(task.id, TaskType.API_IMAGE_IMPORT.value, image_id, arguments)
     failed = without(image.properties.get(FAILED_IMPORT), targets)
-    change = ImageChange(
-        {} if copying else {"status": ImageStatus.IMPORTING},
-        {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: failed},
-    )
+    shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: failed}
+    change = ImageChange({} if copying else {"status": ImageStatus.IMPORTING}, shown)
     catalog.records.imports.begin(task, job, status, change, task.created_at)
     return job
 
