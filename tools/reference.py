@@ -14,13 +14,14 @@ from glimpse.api.problems import STATUS
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.cli.glance_api import glance_api
 from glimpse.cli.glance_manage import glance_manage
+from glimpse.cli.glance_scrubber import glance_scrubber
 from glimpse.cli.glance_status import glance_status
 from glimpse.cli.main import cli
 from glimpse.config.known import LIBRARY_GROUPS
 from glimpse.config.options import GROUPS
 
 # The commands that keep upstream's names.
-UPSTREAM: tuple[click.Command, ...] = (glance_api, glance_manage, glance_status)
+UPSTREAM: tuple[click.Command, ...] = (glance_api, glance_manage, glance_scrubber, glance_status)
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 

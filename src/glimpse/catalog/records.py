@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from glimpse.catalog.deletion_ports import DeletionRecords
 from glimpse.catalog.import_ports import ImportRecords
 from glimpse.catalog.metadef_ports import MetadefRecords
 from glimpse.catalog.ports import ImageRecords, IntentRecords, LocationImportRecords, MemberRecords
@@ -21,3 +22,4 @@ class Records:
     jobs: JobRecords
     location_imports: LocationImportRecords
     imports: ImportRecords
+    deletions: DeletionRecords

@@ -10,7 +10,8 @@ from pathlib import Path
 # not here reads only what is named.
 PROGRAMS = {
     "glance-api": ("glance", "glance-image-import", "glance-api"),
-    "glance-manage": ("glance", "glance-api", "glance-manage"),
+    "glance-manage": ("glance", "glance-registry", "glance-api", "glance-manage"),
+    "glance-scrubber": ("glance", "glance-scrubber"),
     "glance-status": ("glance", "glance-api", "glance-status"),
 }
 

@@ -2,6 +2,7 @@
 
 from glimpse.catalog.records import Records
 from glimpse.records.database import Database
+from glimpse.records.deletions import SqlDeletionRecords
 from glimpse.records.images import SqlImageRecords
 from glimpse.records.imports import SqlImportRecords
 from glimpse.records.intents import SqlIntentRecords
@@ -23,4 +24,5 @@ def open_records(database: Database) -> Records:
         jobs=SqlJobRecords(database),
         location_imports=SqlLocationImportRecords(database),
         imports=SqlImportRecords(database),
+        deletions=SqlDeletionRecords(database),
     )

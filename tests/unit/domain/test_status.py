@@ -10,7 +10,7 @@ from glimpse.domain.status import (
     sources_of,
 )
 
-# The state machine of Image API v2; a deactivated image may also be deleted with a delay.
+# The state machine of Image API v2; a deactivated image may also be deleted with a delay, and restored.
 LEGAL = """
 queued          saving uploading importing active deleted
 saving          active queued killed deleted
@@ -19,7 +19,7 @@ importing       active queued deleted
 active          deactivated pending_delete deleted
 deactivated     active pending_delete deleted
 killed          deleted
-pending_delete  deleted active
+pending_delete  deleted active deactivated
 deleted
 """
 LEGAL_PAIRS = {
