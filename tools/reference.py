@@ -17,6 +17,7 @@ from glimpse.cli.glance_cache import cleaner, prefetcher, pruner
 from glimpse.cli.glance_cache_manage import glance_cache_manage
 from glimpse.cli.glance_manage import glance_manage
 from glimpse.cli.glance_registry import glance_registry
+from glimpse.cli.glance_scrubber import glance_scrubber
 from glimpse.cli.glance_status import glance_status
 from glimpse.cli.main import cli
 from glimpse.config.known import LIBRARY_GROUPS
@@ -31,6 +32,7 @@ UPSTREAM: tuple[click.Command, ...] = (
     pruner,
     glance_manage,
     glance_registry,
+    glance_scrubber,
     glance_status,
 )
 

@@ -56,6 +56,7 @@ from glimpse.transfer.cache.prefetch import kind_of, prefetching
 from glimpse.transfer.cache.upkeep import keep
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
+from glimpse.transfer.scrubbing import Scrubber
 from glimpse.transfer.signatures import Signatures, no_key_manager
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Listing, Stores, Transfer
@@ -178,6 +179,31 @@ def make_service(settings: Settings) -> Service:
     set_up_logs(settings)
     config = read_config(settings.source)
     policy = OsloPolicy(config)
+    transfer = _transfer(settings, config, policy)
+    imports = imports_of(settings, transfer)
+    cache = cache_of(settings, config, transfer)
+    return Service(
+        transfer.catalog,
+        transfer,
+        _identity(settings, config, policy),
+        engine_of(settings, imports, cache),
+        imports,
+        settings.public_endpoint,
+        options=options_of(settings, config),
+        cache=cache,
+    )
+
+
+def make_scrubber(settings: Settings) -> Scrubber:
+    """The parts of the service that remove images whose deletion was delayed."""
+    set_up_logs(settings)
+    config = read_config(settings.source)
+    transfer = _transfer(settings, config, OsloPolicy(config))
+    chosen = settings.scrubbing
+    return Scrubber(transfer, chosen.scrub_time, chosen.wakeup_time, chosen.pool_size)
+
+
+def _transfer(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Transfer:
     catalog = Catalog(
         records=records_of(settings),
         policy=policy,
@@ -187,8 +213,9 @@ def make_service(settings: Settings) -> Service:
         protection=read_protection(config, policy),
         quotas=KeystoneLimits(config) if config.use_keystone_limits else None,
         known=read_known_properties(config),
+        delayed_delete=settings.delayed_delete,
     )
-    transfer = Transfer(
+    return Transfer(
         catalog=catalog,
         worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
         stores=stores_of(settings),
@@ -196,18 +223,6 @@ def make_service(settings: Settings) -> Service:
         signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
-    )
-    imports = imports_of(settings, transfer)
-    cache = cache_of(settings, config, transfer)
-    return Service(
-        catalog,
-        transfer,
-        _identity(settings, config, policy),
-        engine_of(settings, imports, cache),
-        imports,
-        settings.public_endpoint,
-        options=options_of(settings, config),
-        cache=cache,
     )
 
 

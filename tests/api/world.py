@@ -169,6 +169,7 @@ class World:
             clock=self.clock,
             protection=self.protection,
             quotas=self.quotas,
+            delayed_delete=self.settings.delayed_delete,
         )
         transfer = Transfer(
             catalog=catalog,

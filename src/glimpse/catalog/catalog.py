@@ -35,7 +35,8 @@ class Limits:
 class Catalog:
     """The first argument of every verb: records, rules, limits and the time.
 
-    Without `protection` all properties are open; without `quotas` the local storage quota counts.
+    Without `protection` all properties are open; without `quotas` the local storage quota counts. With
+    `delayed_delete` the data of deleted images waits for the scrubber.
     """
 
     records: Records
@@ -46,6 +47,7 @@ class Catalog:
     protection: PropertyRules | None = None
     quotas: Quotas | None = None
     known: KnownProperties = NOTHING_KNOWN
+    delayed_delete: bool = False
 
 
 def policy_target(image: Image) -> dict[str, object]:

@@ -195,6 +195,8 @@ def remove_tag(catalog: Catalog, caller: Caller, image_id: str, tag: str) -> Non
 def delete(catalog: Catalog, worker: Worker, caller: Caller, image_id: str) -> list[Intent]:
     """Delete the image's record and note that its bytes must go; the caller of this verb removes them.
 
+    With `delayed_delete` an image that has data becomes pending_delete, and the scrubber removes it.
+
     :raises NotFound: no such image for this caller.
     :raises Forbidden: policy, or the image is protected (for administrators too).
     """
@@ -202,6 +204,8 @@ def delete(catalog: Catalog, worker: Worker, caller: Caller, image_id: str) -> l
     require_writer(caller)
     if image.protected:
         raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
+    if catalog.delayed_delete and catalog.records.deletions.postpone(image_id, catalog.clock()):
+        return []
     return catalog.records.images.delete(
         image_id, sources_of(ImageStatus.DELETED), worker.id, worker.lease_until(), catalog.clock()
     )

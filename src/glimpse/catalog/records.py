@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from glimpse.catalog.cache_ports import CacheRecords
+from glimpse.catalog.deletion_ports import DeletionRecords
 from glimpse.catalog.import_ports import ImportRecords
 from glimpse.catalog.metadef_ports import MetadefRecords
 from glimpse.catalog.ports import ImageRecords, IntentRecords, LocationImportRecords, MemberRecords
@@ -23,3 +24,4 @@ class Records:
     location_imports: LocationImportRecords
     imports: ImportRecords
     cached: CacheRecords
+    deletions: DeletionRecords

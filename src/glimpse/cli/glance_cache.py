@@ -8,7 +8,7 @@ import click
 
 from glimpse import __version__
 from glimpse.app import make_service
-from glimpse.cli.jobs import require_tables
+from glimpse.cli.database import require_tables
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.config.settings import settings_of
 from glimpse.jobs.engine import Engine, run_jobs

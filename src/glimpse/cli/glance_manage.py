@@ -4,16 +4,19 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import Table
 
 import glimpse
 from glimpse import __version__
 from glimpse.app import utc_now
 from glimpse.catalog.metadef_files import export_metadefs, load_metadefs, unload_metadefs
 from glimpse.catalog.metadef_ports import LoadMode, MetadefRecords, Outcome
+from glimpse.cli.database import current_database
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.cli.serve import make_folder
 from glimpse.config.files import Source
@@ -21,7 +24,9 @@ from glimpse.config.settings import read_config, settings_of
 from glimpse.domain.errors import Conflict, Invalid
 from glimpse.records import open_records
 from glimpse.records.database import connect
+from glimpse.records.purge import PURGED, held_back, purge, purgeable
 from glimpse.records.schema import GLANCE_REVISION, GLIMPSE_REVISION, revisions, upgrade
+from glimpse.records.tables import images
 
 # What `db check` answers; 4 (migrate) and 5 (contract) never come up, as both are part of one step here.
 UP_TO_DATE = 0
@@ -111,6 +116,68 @@ def contract(source: Source) -> None:
     """Remove what is not used any more. There is nothing at the revision that is needed."""
     _require_expanded(source)
     click.echo(f"The database is contracted, at {GLANCE_REVISION}.")
+
+
+def _purge_options(default_age: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    # Read as texts: what is no number ends the program with the status 1, as in Glance.
+    age = click.option(
+        "--age_in_days", default=default_age, show_default=True, help="Only what was deleted longer ago."
+    )
+    rows = click.option(
+        "--max_rows", default="100", show_default=True, help="At most so many rows of each table; -1: all."
+    )
+    dry = click.option("--dry-run", is_flag=True, help="Only tell how many rows would be removed.")
+    return lambda function: age(rows(dry(function)))
+
+
+@action("purge")
+@_purge_options("30")
+def purge_children(source: Source, age_in_days: str, max_rows: str, *, dry_run: bool) -> None:
+    """Remove for good what was deleted long ago, but images themselves.
+
+    These are properties, tags, locations and members of images, and tasks. The service may run meanwhile.
+    What belongs to images that are pending_delete stays.
+    """
+    _purge(source, PURGED, age_in_days, max_rows, dry_run=dry_run)
+
+
+@action("purge_images_table")
+@_purge_options("180")
+def purge_images(source: Source, age_in_days: str, max_rows: str, *, dry_run: bool) -> None:
+    """Remove for good images that were deleted long ago. Their IDs can be used again from then on.
+
+    The exit status is 1 if some are left because `db purge` has not removed yet what belongs to them.
+    """
+    _purge(source, (images,), age_in_days, max_rows, dry_run=dry_run)
+
+
+def _purge(source: Source, purged: Iterable[Table], age: str, rows: str, *, dry_run: bool) -> None:
+    days = _integer("age_in_days", age, 0)
+    limit = _integer("max_rows", rows, -1)
+    now = utc_now()
+    if days >= (now - datetime(1970, 1, 1)).days:  # noqa: DTZ001 - naive UTC, as the tables keep it
+        raise Invalid("age_in_days", "that is before 1970")
+    before = now - timedelta(days=days)
+    work, told = (purgeable, "Would remove") if dry_run else (purge, "Removed")
+    with current_database(settings_of(source)) as database:
+        for table in purged:
+            count = work(database, table, before, None if limit < 0 else limit)
+            click.echo(f"{told} {count} rows of {table.name}")
+            left = held_back(database, before) if table is images else 0
+            if left:
+                raise Conflict(
+                    f"{left} images stay, as other tables have rows of them: run `db purge` first."
+                )
+
+
+def _integer(name: str, text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise Invalid(name, f"'{text}' is not a number") from None
+    if number < least:
+        raise Invalid(name, f"it must be at least {least}")
+    return number
 
 
 @action("load_metadefs")

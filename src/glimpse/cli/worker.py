@@ -30,12 +30,18 @@ def work_forever(settings: Settings) -> None:
 
 async def work(service: Service, ready: Callable[[], object]) -> None:
     """Do jobs and keep house until a signal comes; `ready` is called when that has begun."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_signal()
     async with background(service, jobs=True):
         ready()
         await stop.wait()
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 def _tell(text: str) -> None:

@@ -14,7 +14,8 @@ PROGRAMS = {
     "glance-cache-prefetcher": ("glance", "glance-api", "glance-cache"),
     "glance-cache-pruner": ("glance", "glance-api", "glance-cache"),
     "glance-registry": ("glance", "glance-registry"),
-    "glance-manage": ("glance", "glance-api", "glance-manage"),
+    "glance-manage": ("glance", "glance-registry", "glance-api", "glance-manage"),
+    "glance-scrubber": ("glance", "glance-scrubber"),
     "glance-status": ("glance", "glance-api", "glance-status"),
 }
 

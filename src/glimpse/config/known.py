@@ -7,7 +7,6 @@ A file that worked there works here. What it asks for in vain is told at the sta
 from collections.abc import Mapping
 
 _ENGINE = "imports are durable jobs, which need no task engine"
-_NO_SCRUBBER = "images are deleted at once, and what a crash leaves is removed by any worker"
 _NO_NOTICES = "no notifications are sent"
 _SERVER = "the server looks after its connections by itself"
 _LOG = "logs go to log_file, or to the standard error output, in one format"
@@ -26,7 +25,6 @@ def _each(reason: str, names: str) -> dict[str, str]:
 UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         "metadata_encryption_key": "locations that Glance has encrypted with it cannot be read",
-        "delayed_delete": _NO_SCRUBBER,
     },
 }
 
@@ -40,7 +38,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
             "default_publisher_id disabled_notifications transport_url control_exchange "
             "executor_thread_pool_size rpc_conn_pool_size rpc_response_timeout",
         ),
-        **_each(_NO_SCRUBBER, "scrub_time scrub_pool_size wakeup_time daemon restore"),
+        "restore": "an image is restored by `glance-scrubber --restore`",
         **_each(_SERVER, "backlog tcp_keepidle max_header_line http_keepalive client_socket_timeout"),
         **_each(
             _LOG,

@@ -62,6 +62,26 @@ DEFAULT = (
         "do_secure_hash", default=True, help="Make the digests of data whose location a client registers."
     ),
     cfg.IntOpt("http_retries", default=3, help="How often a read from a web server goes on where it broke."),
+    cfg.BoolOpt(
+        "delayed_delete",
+        default=False,
+        help="Let the data of deleted images wait until `glance-scrubber` removes it.",
+    ),
+    cfg.IntOpt(
+        "scrub_time",
+        default=0,
+        min=0,
+        max=10**9,
+        help="How long the scrubber leaves the data of a deleted image, in seconds.",
+    ),
+    cfg.IntOpt("scrub_pool_size", default=1, min=1, help="How many images a scrubber removes side by side."),
+    cfg.IntOpt(
+        "wakeup_time",
+        default=300,
+        min=0,
+        help="How long a scrubber that runs as a daemon sleeps between two looks, in seconds.",
+    ),
+    cfg.BoolOpt("daemon", default=False, help="Let `glance-scrubber` run until it is stopped."),
     cfg.StrOpt(
         "metadata_source_path",
         default="/etc/glance/metadefs/",

@@ -56,6 +56,16 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubSettings:
+    """How the scrubber removes images. Times are seconds."""
+
+    scrub_time: int
+    pool_size: int
+    wakeup_time: int
+    daemon: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the composition root needs. Sizes are bytes, times seconds.
 
@@ -102,6 +112,8 @@ class Settings:
     imports: ImportSettings
     http_retries: int
     cache: CacheSettings
+    delayed_delete: bool
+    scrubbing: ScrubSettings
 
     @property
     def base_url(self) -> str:
@@ -281,6 +293,8 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         do_secure_hash=config.do_secure_hash,
         imports=_imports(config),
         http_retries=max(config.http_retries, 0),
+        delayed_delete=config.delayed_delete,
+        scrubbing=ScrubSettings(config.scrub_time, config.scrub_pool_size, config.wakeup_time, config.daemon),
         cache=_cache(config, state),
     )
 

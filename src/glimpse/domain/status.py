@@ -29,7 +29,8 @@ IMAGE_TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
     # Upstream forgets pending_delete here, so that a deactivated image cannot be deleted with a delay.
     _I.DEACTIVATED: frozenset({_I.ACTIVE, _I.PENDING_DELETE, _I.DELETED}),
     _I.KILLED: frozenset({_I.DELETED}),
-    _I.PENDING_DELETE: frozenset({_I.DELETED, _I.ACTIVE}),
+    # Restored is what it was: upstream makes a deactivated image active, so that all may read it again.
+    _I.PENDING_DELETE: frozenset({_I.DELETED, _I.ACTIVE, _I.DEACTIVATED}),
     _I.DELETED: frozenset(),
 }
 

@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 POLL = 1.0
 # The longest wait before a failed job is tried again, in seconds.
 LONGEST_WAIT = 60.0
+# How often the wait is doubled at most: jobs that are never given up have any number of attempts.
+_DOUBLINGS = 16
 
 _DIED = "its workers ended while they did it, every time"
 _CANCELLED = "it was cancelled"
@@ -33,13 +35,14 @@ class Kind:
     and notes the reason.
 
     Both may be called again after any line of theirs. At most `concurrency` run in this process at once; a
-    job is given up after so many `attempts`.
+    job is given up after so many `attempts`, which are at most `longest_wait` seconds apart.
     """
 
     run: Callable[[Job, Progress], Awaitable[None]]
     give_up: Callable[[Job, str], Awaitable[None]]
     concurrency: int = 4
     attempts: int = 5
+    longest_wait: float = LONGEST_WAIT
 
 
 class Engine:
@@ -140,7 +143,7 @@ class Engine:
             await kind.give_up(job, reason)
             return True
         LOG.warning("the %s of %s is tried again later: %s", job.kind, job.subject, reason)
-        wait = min(2.0 ** (job.attempts - 1), LONGEST_WAIT)
+        wait = min(2.0 ** min(job.attempts - 1, _DOUBLINGS), kind.longest_wait)
         await self._call(self._records.postpone, job, self.worker.clock() + wait, reason)
         return False
 
@@ -192,6 +195,22 @@ async def run_jobs(engine: Engine) -> None:
             tasks.create_task(_repeat(engine.take, lambda: engine.wait(POLL)))
             tasks.create_task(_repeat(engine.renew, lambda: asyncio.sleep(engine.worker.lease / 4)))
     finally:
+        await engine.stop()
+
+
+async def do_due(engine: Engine) -> None:
+    """Do what is due now, and what becomes due meanwhile, until nothing is."""
+    rest = engine.worker.lease / 4
+    renewing = asyncio.create_task(_repeat(engine.renew, lambda: asyncio.sleep(rest)))
+    running: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            running |= set(await engine.take())
+            if not running:
+                return
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        renewing.cancel()
         await engine.stop()
 
 

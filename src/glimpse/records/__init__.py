@@ -3,6 +3,7 @@
 from glimpse.catalog.records import Records
 from glimpse.records.cache import SqlCacheRecords
 from glimpse.records.database import Database
+from glimpse.records.deletions import SqlDeletionRecords
 from glimpse.records.images import SqlImageRecords
 from glimpse.records.imports import SqlImportRecords
 from glimpse.records.intents import SqlIntentRecords
@@ -25,4 +26,5 @@ def open_records(database: Database) -> Records:
         location_imports=SqlLocationImportRecords(database),
         imports=SqlImportRecords(database),
         cached=SqlCacheRecords(database),
+        deletions=SqlDeletionRecords(database),
     )

@@ -88,19 +88,19 @@ _STATE_OF = select(images.c.status, images.c.protected, images.c.deleted).where(
 )
 
 
-def _delete_children(table: Table) -> Any:
-    values: dict[str, object] = {
-        "deleted": True,
-        "deleted_at": bindparam("now"),
-        "updated_at": bindparam("now"),
-    }
-    if table is image_locations:
-        values["status"] = "deleted"
-    return update(table).where(table.c.image_id == bindparam("of"), is_present(table)).values(**values)
+def end_children(table: Table, **values: object) -> Any:
+    """The statement that marks what an image (`of`) has in a table deleted (`now`), with `values` besides."""
+    times: dict[str, object] = {"deleted_at": bindparam("now"), "updated_at": bindparam("now")}
+    return (
+        update(table)
+        .where(table.c.image_id == bindparam("of"), is_present(table))
+        .values(deleted=True, **times, **values)
+    )
 
 
-_DELETE_CHILDREN = tuple(
-    _delete_children(table) for table in (image_properties, image_tags, image_members, image_locations)
+_DELETE_CHILDREN = (
+    *(end_children(table) for table in (image_properties, image_tags, image_members)),
+    end_children(image_locations, status="deleted"),
 )
 
 

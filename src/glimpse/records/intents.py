@@ -144,11 +144,11 @@ class SqlIntentRecords:
     def expired(self, before: float, limit: int) -> list[Intent]:
         """See the port."""
         rows = self._database.read(self._expired, {"before": before, "limit": limit})
-        return [_intent_of(row) for row in rows]
+        return [intent_of(row) for row in rows]
 
     def writing(self, image_id: str) -> list[Intent]:
         """See the port."""
-        return [_intent_of(row) for row in self._database.read(self._of_image, {"image": image_id})]
+        return [intent_of(row) for row in self._database.read(self._of_image, {"image": image_id})]
 
     def claim(self, intent: Intent, worker: str, lease_until: float) -> bool:
         """See the port."""
@@ -169,7 +169,8 @@ class SqlIntentRecords:
         return self._database.write(lambda connection: connection.execute(statement, values).rowcount)
 
 
-def _intent_of(row: Sequence[Any]) -> Intent:
+def intent_of(row: Sequence[Any]) -> Intent:
+    """What a row of the table says."""
     return Intent(row[0], IntentKind(row[1]), *row[2:])
 
 

@@ -29,7 +29,7 @@ async def remove(transfer: Transfer, intents: Sequence[Intent]) -> None:
     """
     for intent in intents:
         try:
-            await transfer.threads.bulk(_settle, transfer, intent)
+            await transfer.threads.bulk(settle, transfer, intent)
         except GlimpseError as error:
             LOG.warning("data of image %s is not removed yet: %s", intent.image_id, error)
 
@@ -40,8 +40,13 @@ async def keep_house(transfer: Transfer) -> None:
     The two go on side by side: a store that takes its time must not cost the leases of this process.
     """
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_repeat(transfer, lambda: transfer.threads.record(_renew, transfer)))
+        tasks.create_task(keep_leases(transfer))
         tasks.create_task(_repeat(transfer, lambda: sweep(transfer)))
+
+
+async def keep_leases(transfer: Transfer) -> None:
+    """Renew this worker's leases until cancelled."""
+    await _repeat(transfer, lambda: transfer.threads.record(_renew, transfer))
 
 
 async def _repeat(transfer: Transfer, work: Callable[[], Awaitable[None]]) -> None:
@@ -85,7 +90,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
     elif intent.kind is IntentKind.COPY:
         _drop_copy(transfer, taken)
     else:
-        _settle(transfer, taken)
+        settle(transfer, taken)
     LOG.info("settled the %s of image %s that was left", intent.kind, intent.image_id)
 
 
@@ -143,7 +148,11 @@ async def settle_writes(transfer: Transfer, image_id: str, stores: Collection[st
     raise Unavailable("store", "an earlier write of the image's data is not settled yet")
 
 
-def _settle(transfer: Transfer, intent: Intent) -> None:
+def settle(transfer: Transfer, intent: Intent) -> None:
+    """Remove what a DELETE or DISCARD intent of this worker speaks of, and end it.
+
+    Raises what the store does; then the intent stands.
+    """
     if intent.kind is IntentKind.DELETE:
         _settle_delete(transfer, intent)
     else:

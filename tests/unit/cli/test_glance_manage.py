@@ -11,7 +11,7 @@ from glimpse.records.schema import GLANCE_REVISION
 
 ACTIONS = (
     *("version", "check", "sync", "expand", "migrate", "contract"),
-    *("load_metadefs", "unload_metadefs", "export_metadefs"),
+    *("load_metadefs", "unload_metadefs", "export_metadefs", "purge", "purge_images_table"),
 )
 
 

@@ -32,8 +32,6 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("DEFAULT", "show_multiple_locations = true", Kind.DEPRECATED),
         ("DEFAULT", "metadata_encryption_key = x", Kind.UNSUPPORTED),
         ("DEFAULT", "metadata_encryption_key =", Kind.IGNORED),
-        ("DEFAULT", "delayed_delete = True", Kind.UNSUPPORTED),
-        ("DEFAULT", "delayed_delete = False", Kind.IGNORED),
         ("DEFAULT", "bind_hots = x", Kind.UNKNOWN),
         ("DEFAULT", "log-file = x", Kind.UNKNOWN),
         ("database", "max_pool_size = 1", Kind.IGNORED),

@@ -10,8 +10,8 @@ from glimpse.domain.status import (
     sources_of,
 )
 
-# The state machine of Image API v2; a deactivated image may also be deleted with a delay, and an image whose
-# data is not what was signed is killed, by whichever road it comes.
+# The state machine of Image API v2; a deactivated image may also be deleted with a delay and restored, and an
+# image whose data is not what was signed is killed, by whichever road it comes.
 LEGAL = """
 queued          saving uploading importing active deleted
 saving          active queued killed deleted
@@ -20,7 +20,7 @@ importing       active queued killed deleted
 active          deactivated pending_delete deleted
 deactivated     active pending_delete deleted
 killed          deleted
-pending_delete  deleted active
+pending_delete  deleted active deactivated
 deleted
 """
 LEGAL_PAIRS = {
