@@ -32,7 +32,14 @@ from glimpse.config.image_schema import read_known_properties
 from glimpse.config.logs import set_up_logs
 from glimpse.config.paste import read_pipeline
 from glimpse.config.places import StorePlace
-from glimpse.config.settings import Settings, check_values, read_config, require_loopback, settings_of
+from glimpse.config.settings import (
+    Settings,
+    check_values,
+    library_config,
+    read_config,
+    require_loopback,
+    settings_of,
+)
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
 from glimpse.domain.tasks import TaskType
@@ -41,8 +48,11 @@ from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
+from glimpse.notify.ports import Bus
+from glimpse.notify.sender import Choice, Sender
 from glimpse.records import open_records
-from glimpse.records.database import connect
+from glimpse.records.database import Database, connect
+from glimpse.records.notifications import SqlBacklogRecords
 from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.location_import import location_import
 from glimpse.transfer.removal import keep_house
@@ -67,12 +77,16 @@ async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
     """Keep leases, settle what others left, and do `jobs`, for the length of a block."""
     works = [keep_house(service.transfer), *([run_jobs(service.jobs)] if jobs else [])]
     tasks = [asyncio.create_task(work) for work in works]
+    if service.notifications is not None:
+        service.notifications.start()
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if service.notifications is not None:
+            await asyncio.to_thread(service.notifications.close)
 
 
 def create_application_from(source: Source) -> ASGIApp:
@@ -141,6 +155,12 @@ def _check_image_schema(settings: Settings) -> list[str]:
     return []
 
 
+def _check_notifications(settings: Settings) -> list[str]:
+    if settings.notifications.drivers:
+        _bus(settings)
+    return []
+
+
 # Each tries a file that the settings name, returns what to warn of, and raises Invalid when it will not do.
 FILE_CHECKS: Mapping[str, Callable[[Settings], list[str]]] = {
     "Policy": _check_policy,
@@ -148,6 +168,7 @@ FILE_CHECKS: Mapping[str, Callable[[Settings], list[str]]] = {
     "Image schema": _check_image_schema,
     "Pipeline": _check_pipeline,
     "Certificate": _check_certificate,
+    "Notifications": _check_notifications,
 }
 
 
@@ -156,8 +177,10 @@ def make_service(settings: Settings) -> Service:
     set_up_logs(settings)
     config = read_config(settings.source)
     policy = OsloPolicy(config)
+    database = connect(settings.database_url)
+    sender = sender_of(settings, database)
     catalog = Catalog(
-        records=open_records(connect(settings.database_url)),
+        records=open_records(database),
         policy=policy,
         limits=settings.limits,
         attributes=attribute_table(settings.disk_formats, settings.container_formats),
@@ -165,6 +188,7 @@ def make_service(settings: Settings) -> Service:
         protection=read_protection(config, policy),
         quotas=KeystoneLimits(config) if config.use_keystone_limits else None,
         known=read_known_properties(config),
+        notifier=sender,
     )
     transfer = Transfer(
         catalog=catalog,
@@ -183,7 +207,27 @@ def make_service(settings: Settings) -> Service:
         imports,
         settings.public_endpoint,
         options=options_of(settings, config),
+        notifications=sender,
     )
+
+
+def sender_of(settings: Settings, database: Database) -> Sender | None:
+    """What sends notifications; None if none are sent. :raises Invalid: see `OsloBus`."""
+    chosen = settings.notifications
+    if not chosen.drivers:
+        return None
+    choice = Choice(chosen.publisher_id, chosen.disabled, chosen.backlog)
+    return Sender(_bus(settings), SqlBacklogRecords(database), choice)
+
+
+def _bus(settings: Settings) -> Bus:
+    # Imported only when used: it takes a second.
+    try:
+        from glimpse.notify.bus import OsloBus
+    except ImportError:
+        raise Invalid("driver", "to send notifications, install glimpse[notifications]") from None
+    chosen = settings.notifications
+    return OsloBus(library_config(settings.source), chosen.drivers, chosen.topics)
 
 
 def imports_of(settings: Settings, transfer: Transfer) -> Imports:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from glimpse.catalog.events import Notifier
 from glimpse.catalog.ports import Policy, PropertyRules, Quotas
 from glimpse.catalog.records import Records
 from glimpse.domain.attributes import Attribute
@@ -35,7 +36,8 @@ class Limits:
 class Catalog:
     """The first argument of every verb: records, rules, limits and the time.
 
-    Without `protection` all properties are open; without `quotas` the local storage quota counts.
+    Without `protection` all properties are open; without `quotas` the local storage quota counts; without a
+    `notifier` nobody is told what happens.
     """
 
     records: Records
@@ -46,6 +48,7 @@ class Catalog:
     protection: PropertyRules | None = None
     quotas: Quotas | None = None
     known: KnownProperties = NOTHING_KNOWN
+    notifier: Notifier | None = None
 
 
 def policy_target(image: Image) -> dict[str, object]:

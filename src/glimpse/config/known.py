@@ -9,7 +9,6 @@ from collections.abc import Mapping
 _NO_CACHE = "there is no image cache"
 _ENGINE = "imports are durable jobs, which need no task engine"
 _NO_SCRUBBER = "images are deleted at once, and what a crash leaves is removed by any worker"
-_NO_NOTICES = "no notifications are sent"
 _NO_KEYS = "image signatures and keys are not handled yet"
 _SERVER = "the server looks after its connections by itself"
 _LOG = "logs go to log_file, or to the standard error output, in one format"
@@ -44,8 +43,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
             "image_cache_dir",
         ),
         **_each(
-            _NO_NOTICES,
-            "default_publisher_id disabled_notifications transport_url control_exchange "
+            "notifications are sent by one thread of each process, and nothing is called by the bus",
             "executor_thread_pool_size rpc_conn_pool_size rpc_response_timeout",
         ),
         **_each(_NO_SCRUBBER, "scrub_time scrub_pool_size wakeup_time daemon restore"),
@@ -92,6 +90,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "path detailed backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
         "ignore_proxied_requests",
     ),
+    "oslo_messaging_notifications": {"retry": "what the bus does not take waits in the backlog"},
     "oslo_middleware": {
         "max_request_body_size": "documents of 8 MiB are taken; the size of images has options of its own",
         "secure_proxy_ssl_header": "X-Forwarded-Proto and Forwarded are read",
@@ -109,11 +108,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
 # Groups of which nothing is used.
 IGNORED_GROUPS: Mapping[str, str] = {
     "os_glance_staging_store": "data is staged where it will live",
-    "oslo_messaging_notifications": _NO_NOTICES,
-    "oslo_messaging_rabbit": _NO_NOTICES,
-    "oslo_messaging_kafka": _NO_NOTICES,
-    "oslo_messaging_amqp": _NO_NOTICES,
-    "oslo_messaging_zmq": _NO_NOTICES,
+    "oslo_messaging_zmq": "oslo.messaging gave up this transport",
     "oslo_concurrency": "no locks in files are needed",
     "oslo_reports": "no reports are written",
     "key_manager": _NO_KEYS,
@@ -125,7 +120,10 @@ IGNORED_GROUPS: Mapping[str, str] = {
 }
 
 # Groups that libraries read, with options that may depend on plugins.
-LIBRARY_GROUPS = ("keystone_authtoken", "oslo_policy", "oslo_limit")
+LIBRARY_GROUPS = (
+    *("keystone_authtoken", "oslo_policy", "oslo_limit"),
+    *("oslo_messaging_rabbit", "oslo_messaging_kafka", "oslo_messaging_amqp"),
+)
 
 # In effect, but Glance has announced that they will go.
 DEPRECATED: Mapping[str, Mapping[str, str]] = {

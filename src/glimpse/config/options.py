@@ -74,6 +74,21 @@ DEFAULT = (
         help="Ways by which data may be imported: `glance-direct`, `web-download`, `copy-image`, "
         "`glance-download`; in brackets.",
     ),
+    cfg.StrOpt("default_publisher_id", default="image.localhost", help="As whom notifications are sent."),
+    cfg.ListOpt(
+        "disabled_notifications",
+        default=[],
+        help="Notifications that are not sent: types (`image.create`), or how they begin (`image.member`).",
+    ),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        default="rabbit://",
+        help="The message bus, if [oslo_messaging_notifications] names none.",
+    ),
+    cfg.StrOpt(
+        "control_exchange", default="glance", help="Exchange of the message bus to which notifications go."
+    ),
     cfg.DictOpt(
         "enabled_backends",
         help="Stores, as `id:type`: any number of each type, but one `http` at most.",
@@ -81,6 +96,18 @@ DEFAULT = (
     cfg.StrOpt(
         "node_staging_uri", help="Scratch space, as a `file://` URI, if [os_glance_tasks_store] names none."
     ),
+)
+
+# Of oslo.messaging: those that are read before it is imported.
+MESSAGING = (
+    cfg.MultiStrOpt(
+        "driver",
+        default=[],
+        help="How notifications are sent: `messagingv2`, `messaging`, `routing`, `log`, `noop`, `test`; "
+        "none: they are not.",
+    ),
+    cfg.StrOpt("transport_url", secret=True, help="The message bus. Default: that of [DEFAULT]."),
+    cfg.ListOpt("topics", default=["notifications"], help="Topics to which notifications are sent."),
 )
 
 DATABASE = (
@@ -265,6 +292,12 @@ GLIMPSE = (
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
     ),
+    cfg.IntOpt(
+        "notification_backlog",
+        default=10_000,
+        min=100,
+        help="Most notifications that wait while the message bus is away; then the oldest are dropped.",
+    ),
     cfg.BoolOpt(
         "run_jobs",
         default=True,
@@ -274,6 +307,7 @@ GLIMPSE = (
 
 GROUPS = {
     "DEFAULT": DEFAULT,
+    "oslo_messaging_notifications": MESSAGING,
     "database": DATABASE,
     "paste_deploy": PASTE,
     "glance_store": STORES + STORE_OPTIONS,

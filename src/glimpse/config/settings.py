@@ -42,6 +42,17 @@ class ImportSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationSettings:
+    """How notifications are sent, by the names of the options; without drivers: not at all."""
+
+    drivers: tuple[str, ...]
+    topics: tuple[str, ...]
+    publisher_id: str
+    disabled: frozenset[str]
+    backlog: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the composition root needs. Sizes are bytes, times seconds.
 
@@ -82,6 +93,7 @@ class Settings:
     do_secure_hash: bool
     imports: ImportSettings
     http_retries: int
+    notifications: NotificationSettings
 
     @property
     def base_url(self) -> str:
@@ -124,6 +136,24 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
     logging.getLogger("oslo_config.cfg").setLevel(logging.ERROR)
     config = cfg.ConfigOpts()
     register(config)
+    _parse(config, source)
+    for group, name, value in source.overrides:
+        _override(config, group, name, value)
+    _register_backends(config, source)
+    return config
+
+
+def library_config(source: Source) -> cfg.ConfigOpts:
+    """The same files for a library that registers options of its own, some of them by names of ours.
+
+    :raises Invalid: a file cannot be read or is none.
+    """
+    config = cfg.ConfigOpts()
+    _parse(config, source)
+    return config
+
+
+def _parse(config: cfg.ConfigOpts, source: Source) -> None:
     try:
         # An explicit list also keeps oslo.config from reading files that nobody named.
         config(
@@ -135,10 +165,6 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
         )
     except (cfg.Error, OSError, ValueError) as error:
         raise Invalid("configuration", str(error)) from None
-    for group, name, value in source.overrides:
-        _override(config, group, name, value)
-    _register_backends(config, source)
-    return config
 
 
 def _register_backends(config: cfg.ConfigOpts, source: Source) -> None:
@@ -253,6 +279,18 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         do_secure_hash=config.do_secure_hash,
         imports=_imports(config),
         http_retries=max(config.http_retries, 0),
+        notifications=_notifications(config),
+    )
+
+
+def _notifications(config: cfg.ConfigOpts) -> NotificationSettings:
+    messaging = config.oslo_messaging_notifications
+    return NotificationSettings(
+        drivers=tuple(name for name in messaging.driver if name != "noop"),
+        topics=tuple(messaging.topics),
+        publisher_id=config.default_publisher_id,
+        disabled=frozenset(config.disabled_notifications),
+        backlog=config.glimpse.notification_backlog,
     )
 
 
