@@ -79,6 +79,7 @@ class Sender:
         # While the bus is behind, everything goes through the backlog, so that it stays in order.
         self._behind = False
         self._try_at = 0.0
+        self._dropped_before = 0
 
     def wants(self, event: str) -> bool:
         """See the port. A type is disabled by its name, or by what stands before one of its dots."""
@@ -142,6 +143,11 @@ class Sender:
             self._keep()
         if self._clock() >= self._try_at:
             self._send_kept()
+        dropped = self.figures.dropped
+        if dropped > self._dropped_before:
+            new = dropped - self._dropped_before
+            LOG.error("%d notifications were dropped, since too many wait; %d so far", new, dropped)
+            self._dropped_before = dropped
 
     def _send_taken(self, until: float | None = None) -> None:
         """Send what waits in memory, until the bus fails."""
