@@ -48,10 +48,12 @@ from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
+from glimpse.metrics.serving import prepare_metrics, serve_metrics
 from glimpse.notify.ports import Bus
 from glimpse.notify.sender import Choice, Sender
 from glimpse.records import open_records
 from glimpse.records.database import Database, connect
+from glimpse.records.figures import SqlFigures
 from glimpse.records.notifications import SqlBacklogRecords
 from glimpse.stores.outbound import Outbound, Patience
 from glimpse.transfer.location_import import location_import
@@ -69,7 +71,24 @@ def create_application(settings: Settings) -> ASGIApp:
         async with background(service, jobs=settings.run_jobs):
             yield
 
-    return make_application(service, lifespan)
+    application = make_application(service, lifespan)
+    if settings.metrics_port is None:
+        return application
+    # Imported only when used, and after the folder for figures is there.
+    from glimpse.api.measured import Measured
+
+    return Measured(application)
+
+
+def offer_metrics(settings: Settings) -> None:
+    """Serve metrics of the processes that this one starts, and of itself, if the settings say so.
+
+    :raises Invalid: the address cannot be used.
+    """
+    if settings.metrics_port is not None:
+        prepare_metrics()
+        figures = SqlFigures(connect(settings.database_url))
+        serve_metrics(settings.metrics_host, settings.metrics_port, figures)
 
 
 @contextlib.asynccontextmanager

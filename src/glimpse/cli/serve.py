@@ -21,7 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from glimpse.access.users import UserFiles
 from glimpse.api.protocol import ZeroCopyProtocol
-from glimpse.app import check_files, create_application, create_application_from
+from glimpse.app import check_files, create_application, create_application_from, offer_metrics
 from glimpse.cli.listener import bind
 from glimpse.config.files import files_of
 from glimpse.config.logs import set_up_logs
@@ -57,6 +57,7 @@ def serve_forever(settings: Settings) -> None:
     password = create_administrator(settings)
     create = functools.partial(create_application, settings)
     listener = bind(settings.bind_host, settings.bind_port)
+    offer_metrics(settings)
     click.echo(greeting(settings, _url(settings, listener), password))
     if settings.workers == 1:
         uvicorn.Server(_uvicorn_config(settings, create)).run(sockets=[listener])
@@ -77,6 +78,7 @@ def serve_supervised(settings: Settings) -> None:
         LOG.info("an administrator was created, with the password in %s", password_file(settings))
     create = functools.partial(create_application_from, settings.source)
     listener = bind(settings.bind_host, settings.bind_port)
+    offer_metrics(settings)
     LOG.info("listening on %s, workers: %d", _url(settings, listener), settings.workers)
     _serve_by_workers(settings, create, listener)
 

@@ -292,6 +292,12 @@ GLIMPSE = (
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
     ),
+    cfg.PortOpt("metrics_port", help="Port of `/metrics` for Prometheus. Default: no metrics are made."),
+    cfg.HostAddressOpt(
+        "metrics_host",
+        default="127.0.0.1",
+        help="Address of `/metrics`, which asks nobody who they are.",
+    ),
     cfg.IntOpt(
         "notification_backlog",
         default=10_000,

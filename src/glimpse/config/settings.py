@@ -94,6 +94,8 @@ class Settings:
     imports: ImportSettings
     http_retries: int
     notifications: NotificationSettings
+    metrics_host: str
+    metrics_port: int | None
 
     @property
     def base_url(self) -> str:
@@ -280,6 +282,8 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         imports=_imports(config),
         http_retries=max(config.http_retries, 0),
         notifications=_notifications(config),
+        metrics_host=config.glimpse.metrics_host,
+        metrics_port=config.glimpse.metrics_port,
     )
 
 
