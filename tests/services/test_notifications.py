@@ -3,6 +3,7 @@
 import re
 import socket
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -172,7 +173,9 @@ def test_every_event_comes_through_an_interruption(server: Server, listener: Lis
         image = create(client)
         for number in range(20):
             change_name(client, image, f"n{number}")
+        deadline = time.monotonic() + 30
         while not backlog(server):
+            assert time.monotonic() < deadline
             change_name(client, image, "once more")
         bus.join()
         change_name(client, image, "last")
@@ -197,8 +200,10 @@ def test_what_waits_outlives_the_service(server: Server, listener: Listener, bus
     with server.client() as client:
         image = create(client)
         change_name(client, image, "a")
+        deadline = time.monotonic() + 30
         while end == "kill" and backlog(server) < 2:
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
     getattr(server, end)()
     assert backlog(server) == 2
     bus.join()
