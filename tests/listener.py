@@ -29,7 +29,7 @@ def rabbitmq_url() -> str:
 
 
 class Listener:
-    """All messages of a topic, in the order in which they came."""
+    """All messages of a topic, each once, in the order in which they came."""
 
     def __init__(self, connection: Connection, topic: str) -> None:
         self.topic = topic
@@ -66,7 +66,10 @@ class Listener:
     def _take(self, body: Any, delivery: Any) -> None:
         document = body if isinstance(body, dict) else json.loads(body)
         # The envelope of messagingv2.
-        self.messages.append(json.loads(document["oslo.message"]))
+        message = json.loads(document["oslo.message"])
+        # One that was on its way when the line broke may come again.
+        if message["message_id"] not in [one["message_id"] for one in self.messages]:
+            self.messages.append(message)
         delivery.ack()
 
 
