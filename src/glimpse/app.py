@@ -7,8 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,22 +18,25 @@ from starlette.types import ASGIApp
 
 from glimpse.access.identity import BasicIdentity, Identity, NoIdentity
 from glimpse.access.limits import KeystoneLimits
-from glimpse.access.policy import OsloPolicy, policy_files
-from glimpse.access.policy_files import check_policy
+from glimpse.access.policy import OsloPolicy
 from glimpse.access.protection import read_protection
 from glimpse.access.users import UserFiles
 from glimpse.api.application import make_application
 from glimpse.api.edge import Cors
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
+from glimpse.catalog.events import Notifier
 from glimpse.catalog.records import Records
 from glimpse.config.backends.files import FileBackend
-from glimpse.config.files import Source
 from glimpse.config.image_schema import read_known_properties
 from glimpse.config.logs import set_up_logs
 from glimpse.config.paste import read_pipeline
 from glimpse.config.places import StorePlace
-from glimpse.config.settings import Settings, check_values, read_config, require_loopback, settings_of
+from glimpse.config.settings import (
+    Settings,
+    library_config,
+    read_config,
+)
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
 from glimpse.domain.tasks import TaskType
@@ -43,8 +45,13 @@ from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
+from glimpse.metrics.serving import prepare_metrics, serve_metrics
+from glimpse.notify.ports import Bus
+from glimpse.notify.sender import Choice, Sender
 from glimpse.records import open_records
 from glimpse.records.database import connect
+from glimpse.records.figures import SqlFigures
+from glimpse.records.notifications import SqlBacklogRecords
 from glimpse.registry.client import records_behind
 from glimpse.registry.service import open_registry
 from glimpse.signing.certificates import KeyManager, read_trust_store
@@ -71,7 +78,25 @@ def create_application(settings: Settings) -> ASGIApp:
         async with background(service, jobs=settings.run_jobs):
             yield
 
-    return make_application(service, lifespan)
+    application = make_application(service, lifespan)
+    if settings.metrics_port is None:
+        return application
+    # Imported only when used, and after the folder for figures is there.
+    from glimpse.api.measured import Measured
+
+    return Measured(application)
+
+
+def offer_metrics(settings: Settings) -> None:
+    """Serve metrics of the processes that this one starts, and of itself, if the settings say so.
+
+    :raises Invalid: the address cannot be used.
+    """
+    if settings.metrics_port is not None:
+        require_database(settings, "metrics_port")
+        prepare_metrics()
+        figures = SqlFigures(connect(settings.database_url))
+        serve_metrics(settings.metrics_host, settings.metrics_port, figures)
 
 
 @contextlib.asynccontextmanager
@@ -80,98 +105,16 @@ async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
     works = [keep_house(service.transfer), *([run_jobs(service.jobs)] if jobs else [])]
     works += [keep(service.cache)] if service.cache else []
     tasks = [asyncio.create_task(work) for work in works]
+    if service.notifications is not None:
+        service.notifications.start()
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def create_application_from(source: Source) -> ASGIApp:
-    """The application of one worker process, with the settings as they are in the files now.
-
-    :raises Invalid: they will not do.
-    """
-    settings = settings_of(source)
-    check_files(settings)
-    return create_application(settings)
-
-
-def check_files(settings: Settings) -> None:
-    """Try the files that the settings name. :raises Invalid: one of them will not do; names it."""
-    for check in FILE_CHECKS.values():
-        check(settings)
-
-
-def _check_policy(settings: Settings) -> list[str]:
-    config = read_config(settings.source)
-    unknown = [f"There is no rule {name}." for name in check_policy(config)]
-    old = [f"{path} is JSON: YAML is expected." for path in policy_files(config) if path.suffix == ".json"]
-    return old + unknown
-
-
-def _check_protection(settings: Settings) -> list[str]:
-    config = read_config(settings.source)
-    check_policy(config)
-    read_protection(config, OsloPolicy(config))
-    return []
-
-
-def _check_pipeline(settings: Settings) -> list[str]:
-    if settings.auth_strategy != "paste":
-        return []
-    # Imported only when used, as the middleware itself.
-    from keystoneauth1.exceptions import ClientException
-
-    config = read_config(settings.source)
-    pipeline = read_pipeline(config, settings.source)
-    if not pipeline.by_keystone:
-        require_loopback(settings)
-    try:
-        _identity(settings, config, OsloPolicy(config))
-    except (cfg.Error, ClientException, ValueError) as error:
-        # The middleware has told its options by now: most often it is one of them, and has a place.
-        check_values(config, settings.source)
-        raise Invalid("keystone_authtoken", str(error)) from None
-    return [f"The filter {name} does nothing." for name in pipeline.without_effect]
-
-
-def _check_certificate(settings: Settings) -> list[str]:
-    if settings.cert_file:
-        try:
-            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-                settings.cert_file, settings.key_file
-            )
-        except (OSError, ssl.SSLError) as error:
-            pair = f"{settings.cert_file}, {settings.key_file}"
-            raise Invalid("cert_file", f"{pair}: {error.strerror or error}") from None
-    return []
-
-
-def _check_certificates(settings: Settings) -> list[str]:
-    folder, store = settings.certificate_folder, settings.signature_trust_store
-    if folder is not None and not folder.is_dir():
-        raise Invalid("certificate_folder", f"{folder} is no folder")
-    if store is not None:
-        read_trust_store(store)
-    return []
-
-
-def _check_image_schema(settings: Settings) -> list[str]:
-    read_known_properties(read_config(settings.source))
-    return []
-
-
-# Each tries a file that the settings name, returns what to warn of, and raises Invalid when it will not do.
-FILE_CHECKS: Mapping[str, Callable[[Settings], list[str]]] = {
-    "Policy": _check_policy,
-    "Property protection": _check_protection,
-    "Image schema": _check_image_schema,
-    "Pipeline": _check_pipeline,
-    "Certificate": _check_certificate,
-    "Signing certificates": _check_certificates,
-}
+        if service.notifications is not None:
+            await asyncio.to_thread(service.notifications.close)
 
 
 def make_service(settings: Settings) -> Service:
@@ -179,18 +122,20 @@ def make_service(settings: Settings) -> Service:
     set_up_logs(settings)
     config = read_config(settings.source)
     policy = OsloPolicy(config)
-    transfer = _transfer(settings, config, policy)
+    sender = sender_of(settings)
+    transfer = _transfer(settings, config, policy, sender)
     imports = imports_of(settings, transfer)
     cache = cache_of(settings, config, transfer)
     return Service(
         transfer.catalog,
         transfer,
-        _identity(settings, config, policy),
+        identity_of(settings, config, policy),
         engine_of(settings, imports, cache),
         imports,
         settings.public_endpoint,
         options=options_of(settings, config),
         cache=cache,
+        notifications=sender,
     )
 
 
@@ -203,7 +148,9 @@ def make_scrubber(settings: Settings) -> Scrubber:
     return Scrubber(transfer, chosen.scrub_time, chosen.wakeup_time, chosen.pool_size)
 
 
-def _transfer(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Transfer:
+def _transfer(
+    settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy, notifier: Notifier | None = None
+) -> Transfer:
     catalog = Catalog(
         records=records_of(settings),
         policy=policy,
@@ -214,6 +161,7 @@ def _transfer(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) ->
         quotas=KeystoneLimits(config) if config.use_keystone_limits else None,
         known=read_known_properties(config),
         delayed_delete=settings.delayed_delete,
+        notifier=notifier,
     )
     return Transfer(
         catalog=catalog,
@@ -237,6 +185,12 @@ def records_of(settings: Settings) -> Records:
     return open_records(connect(settings.database_url))
 
 
+def require_database(settings: Settings, option: str) -> None:
+    """:raises Invalid: the option asks for what only a node with a database of its own can do."""
+    if settings.registry.link is not None:
+        raise Invalid(option, "it needs the database, of which a node behind a registry knows nothing")
+
+
 def signatures_of(settings: Settings, config: cfg.ConfigOpts) -> Signatures:
     """How signatures are verified. :raises Invalid: the trust store will not do."""
     store = settings.signature_trust_store
@@ -255,6 +209,26 @@ def key_manager_of(settings: Settings, config: cfg.ConfigOpts) -> KeyManager:
     except ImportError:
         return no_key_manager()
     return CastellanKeyManager(config)
+
+
+def sender_of(settings: Settings) -> Sender | None:
+    """What sends notifications; None if none are sent. :raises Invalid: see `OsloBus`."""
+    chosen = settings.notifications
+    if not chosen.drivers:
+        return None
+    require_database(settings, "driver")
+    choice = Choice(chosen.publisher_id, chosen.disabled, chosen.backlog)
+    return Sender(bus_of(settings), SqlBacklogRecords(connect(settings.database_url)), choice)
+
+
+def bus_of(settings: Settings) -> Bus:
+    # Imported only when used: it takes a second.
+    try:
+        from glimpse.notify.bus import OsloBus
+    except ImportError:
+        raise Invalid("driver", "to send notifications, install glimpse[notifications]") from None
+    chosen = settings.notifications
+    return OsloBus(library_config(settings.source), chosen.drivers, chosen.topics)
 
 
 def imports_of(settings: Settings, transfer: Transfer) -> Imports:
@@ -354,7 +328,7 @@ def _listing(place: StorePlace) -> Listing:
     return listing
 
 
-def _identity(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:
+def identity_of(settings: Settings, config: cfg.ConfigOpts, policy: OsloPolicy) -> Identity:
     if settings.auth_strategy == "http_basic":
         return BasicIdentity(UserFiles(settings.htpasswd), policy.is_admin)
     if settings.auth_strategy == "paste" and read_pipeline(config, settings.source).by_keystone:

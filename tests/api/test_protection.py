@@ -8,7 +8,8 @@ import pytest
 from glimpse.access.limits import KeystoneLimits
 from glimpse.access.policy import OsloPolicy
 from glimpse.access.protection import read_protection
-from glimpse.app import check_files, make_service
+from glimpse.app import make_service
+from glimpse.checks import check_files
 from glimpse.config.settings import read_config, read_settings
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Invalid

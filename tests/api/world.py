@@ -6,6 +6,7 @@ things exchanged: the identity, so that a test can be anybody, and the clock, so
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -23,6 +24,7 @@ from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
 from glimpse.app import cache_of, engine_of, imports_of, options_of, signatures_of, stores_of
 from glimpse.catalog.catalog import Catalog
+from glimpse.catalog.events import Payload
 from glimpse.catalog.ports import PropertyRules, Quotas
 from glimpse.catalog.records import Records
 from glimpse.config.backends.files import FileBackend
@@ -107,6 +109,30 @@ class Clock:
             return self.now
 
 
+@dataclass(frozen=True)
+class Heard:
+    """An event that was told."""
+
+    type: str
+    payload: Any
+    failed: bool
+
+
+class Ears:
+    """Hears all events, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[Heard] = []
+
+    def wants(self, event: str) -> bool:
+        """All of them."""
+        return bool(event)
+
+    def notify(self, event: str, payload: Payload, *, failed: bool = False) -> None:
+        """Remember it as it would be sent."""
+        self.heard.append(Heard(event, json.loads(json.dumps(payload)), failed))
+
+
 class Loop:
     """An event loop on a thread of its own, for tests that are not coroutines."""
 
@@ -145,6 +171,7 @@ class World:
         self.settings = settings
         self.protection, self.quotas = protection, quotas
         self.clock = Clock()
+        self.ears = Ears()
         # By how many seconds the leases' clock is ahead.
         self.later = 0.0
         self.personas = Personas()
@@ -170,6 +197,7 @@ class World:
             protection=self.protection,
             quotas=self.quotas,
             delayed_delete=self.settings.delayed_delete,
+            notifier=self.ears,
         )
         transfer = Transfer(
             catalog=catalog,

@@ -1,7 +1,8 @@
 """Sending files, and parts of files: by the kernel where the server can, in pieces where it cannot."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from starlette.responses import Response
@@ -17,13 +18,16 @@ PIECE_BYTES = 256 * 1024
 
 
 class FileResponse(Response):
-    """Answers with a part of an open file, and closes it."""
+    """Answers with a part of an open file, and closes it. `told` is called with how many bytes were sent."""
 
-    def __init__(self, data: LocalFile, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, data: LocalFile, status: int, headers: Mapping[str, str], told: Callable[[int], None]
+    ) -> None:
         self.status_code = status
         self.background = None
         self.body = b""
         self._data = data
+        self._told = told
         self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,24 +37,36 @@ class FileResponse(Response):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
-            await _send_file(scope, send, self._data, more=False)
+            try:
+                await _send_file(scope, send, self._data, more=False)
+            finally:
+                self._told(_sent(self._data))
 
 
 class PiecesResponse(Response):
-    """Answers with parts of files and with chunks, as they come. The files belong to who gives them."""
+    """Answers with parts of files and with chunks, as they come. The files belong to who gives them.
+
+    `told` is called with how many bytes were sent.
+    """
 
     def __init__(
-        self, pieces: AsyncGenerator[LocalFile | bytes, None], status: int, headers: Mapping[str, str]
+        self,
+        pieces: AsyncGenerator[LocalFile | bytes, None],
+        status: int,
+        headers: Mapping[str, str],
+        told: Callable[[int], None],
     ) -> None:
         self.status_code = status
         self.background = None
         self.body = b""
         self._pieces = pieces
+        self._told = told
         self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head, and then the pieces, until they end or the client has gone."""
         gone = asyncio.ensure_future(_disconnected(receive))
+        sent = 0
         try:
             async with aclosing(self._pieces) as pieces:
                 await send(
@@ -61,11 +77,14 @@ class PiecesResponse(Response):
                         return
                     if isinstance(piece, bytes):
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
+                        sent += len(piece)
                     else:
                         await _send_file(scope, send, piece, more=True)
+                        sent += _sent(piece)
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
+            self._told(sent)
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -95,3 +114,8 @@ async def _send_file(scope: Scope, send: Send, data: LocalFile, *, more: bool) -
         await send({"type": "http.response.body", "body": piece, "more_body": more or left > 0})
     if data.length == 0:
         await send({"type": "http.response.body", "body": b"", "more_body": more})
+
+
+def _sent(data: LocalFile) -> int:
+    # A file is left behind the last byte that went out, also when the client went away.
+    return max(0, os.lseek(data.file.fileno(), 0, os.SEEK_CUR) - data.offset)

@@ -22,6 +22,9 @@ from glimpse.domain.errors import GlimpseError
 RecordHandler = Callable[[Service, Call], Response]
 DataHandler = Callable[[Service, Call, Request], Awaitable[Response]]
 
+# Where the scope of a request keeps a list into which the template of its path goes, if anybody counts.
+ROUTE = "glimpse.route"
+
 PATCH_TYPES = (
     "application/openstack-images-v2.0-json-patch",
     "application/openstack-images-v2.1-json-patch",
@@ -66,11 +69,14 @@ class Resource:
 
     def __init__(self, service: Service, operations: Sequence[Operation]) -> None:
         self._service = service
+        self._path = operations[0].path
         self._operations = {operation.method: operation for operation in operations}
         self._allow = ", ".join(sorted(self._operations))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if ROUTE in scope:
+            scope[ROUTE].append(self._path)
         request = Request(scope, receive, send)
         response = await self._respond(request)
         await response(scope, receive, send)

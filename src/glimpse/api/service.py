@@ -10,6 +10,7 @@ from glimpse.catalog.catalog import Catalog
 from glimpse.domain.caller import Caller
 from glimpse.imports.flow import Imports
 from glimpse.jobs.engine import Engine
+from glimpse.notify.sender import Sender
 from glimpse.transfer.cache.cache import Cache
 from glimpse.transfer.transfer import Transfer
 
@@ -39,6 +40,7 @@ class Service:
     public_endpoint: str | None = None
     options: Options = Options()
     cache: Cache | None = None
+    notifications: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True)

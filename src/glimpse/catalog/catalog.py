@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from glimpse.catalog.events import Notifier
 from glimpse.catalog.ports import Policy, PropertyRules, Quotas
 from glimpse.catalog.records import Records
 from glimpse.domain.attributes import Attribute
@@ -35,8 +36,9 @@ class Limits:
 class Catalog:
     """The first argument of every verb: records, rules, limits and the time.
 
-    Without `protection` all properties are open; without `quotas` the local storage quota counts. With
-    `delayed_delete` the data of deleted images waits for the scrubber.
+    Without `protection` all properties are open; without `quotas` the local storage quota counts; without a
+    `notifier` nobody is told what happens. With `delayed_delete` the data of deleted images waits for the
+    scrubber.
     """
 
     records: Records
@@ -48,6 +50,7 @@ class Catalog:
     quotas: Quotas | None = None
     known: KnownProperties = NOTHING_KNOWN
     delayed_delete: bool = False
+    notifier: Notifier | None = None
 
 
 def policy_target(image: Image) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """The verbs with which `transfer` asks to begin, commit and undo a write, and to read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require, require_writer
+from glimpse.catalog.events import tell_data, tell_image, tell_image_by_id
 from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import Allowance, Intent, IntentKind, WrittenData
 from glimpse.catalog.quotas import Ceiling, allowance, ceiling, storage_quota
@@ -40,7 +41,9 @@ def begin_upload(
             raise Invalid(name, "must be set before data is uploaded")
     if image.status is not ImageStatus.QUEUED:
         raise Conflict(f"Image {image_id} is {image.status}; data can only be uploaded while it is queued.")
-    return _begin(catalog, worker, caller, image, store, image_id, size, ImageStatus.SAVING)
+    write = _begin(catalog, worker, caller, image, store, image_id, size, ImageStatus.SAVING)
+    tell_data(catalog, "image.prepare", write.image, store)
+    return write
 
 
 def begin_stage(
@@ -90,27 +93,49 @@ def _begin(
         project_id=caller.project_id,
         reserved_bytes=size or 0,
     )
-    catalog.records.intents.begin_write(intent, storage_quota(catalog), catalog.clock(), allowed, status)
-    return Write(image, intent, most, allowed)
+    now = catalog.clock()
+    catalog.records.intents.begin_write(intent, storage_quota(catalog), now, allowed, status)
+    begun = replace(image, status=status, updated_at=now)
+    tell_image(catalog, "image.update", begun)
+    return Write(begun, intent, most, allowed)
 
 
 def commit_write(catalog: Catalog, write: Write, data: WrittenData) -> None:
     """Publish what was written. Raises as `IntentRecords.commit_write`."""
+    now = catalog.clock()
     catalog.records.intents.commit_write(
-        write.intent.id, write.intent.worker, data, storage_quota(catalog), catalog.clock(), write.allowance
+        write.intent.id, write.intent.worker, data, storage_quota(catalog), now, write.allowance
     )
+    stored = replace(
+        write.image,
+        status=ImageStatus.ACTIVE,
+        updated_at=now,
+        size=data.size,
+        virtual_size=data.virtual_size,
+        checksum=data.digests.checksum,
+        os_hash_algo=data.digests.os_hash_algo,
+        os_hash_value=data.digests.os_hash_value,
+    )
+    tell_data(catalog, "image.upload", stored, write.intent.store)
+    tell_image(catalog, "image.activate", stored)
+    tell_image(catalog, "image.update", stored)
 
 
 def commit_stage(catalog: Catalog, write: Write, staged: Staged) -> None:
     """Note what was staged. Raises as `IntentRecords.commit_write`."""
+    now = catalog.clock()
     catalog.records.imports.commit_stage(
-        write.intent.id, write.intent.worker, staged, storage_quota(catalog), catalog.clock(), write.allowance
+        write.intent.id, write.intent.worker, staged, storage_quota(catalog), now, write.allowance
     )
+    tell_image(catalog, "image.update", replace(write.image, updated_at=now))
 
 
 def undo_write(catalog: Catalog, intent: Intent, status: ImageStatus = ImageStatus.QUEUED) -> bool:
     """Give up a write: the image goes into this status. Answers and raises as `IntentRecords.undo_write`."""
-    return catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock(), status)
+    undone = catalog.records.intents.undo_write(intent.id, intent.worker, catalog.clock(), status)
+    if undone:
+        tell_image_by_id(catalog, intent.image_id)
+    return undone
 
 
 def readable(catalog: Catalog, caller: Caller, image_id: str, *, choosing: bool = False) -> Image:

@@ -16,6 +16,7 @@ from glimpse.catalog.catalog import (
     require_writer,
     seen_by,
 )
+from glimpse.catalog.events import tell_image, tell_saved
 from glimpse.catalog.ports import Intent, PageQuery, Viewer
 from glimpse.catalog.quotas import allowance
 from glimpse.domain.caller import Caller
@@ -44,6 +45,7 @@ def create(catalog: Catalog, caller: Caller, draft: Draft) -> Image:
     """
     image = drafted(catalog, caller, draft)
     catalog.records.images.create(image, allowance(catalog, caller))
+    tell_image(catalog, "image.create", image)
     return seen_by(catalog, caller)(image)
 
 
@@ -173,7 +175,9 @@ def _save(catalog: Catalog, before: Image, after: Image) -> Image:
         return after
     now = catalog.clock()
     catalog.records.images.change(before.id, change, frozenset({before.status}), now)
-    return replace(after, updated_at=now)
+    saved = replace(after, updated_at=now)
+    tell_saved(catalog, before.status, saved)
+    return saved
 
 
 def add_tag(catalog: Catalog, caller: Caller, image_id: str, tag: str) -> None:
@@ -204,11 +208,15 @@ def delete(catalog: Catalog, worker: Worker, caller: Caller, image_id: str) -> l
     require_writer(caller)
     if image.protected:
         raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
-    if catalog.delayed_delete and catalog.records.deletions.postpone(image_id, catalog.clock()):
-        return []
-    return catalog.records.images.delete(
-        image_id, sources_of(ImageStatus.DELETED), worker.id, worker.lease_until(), catalog.clock()
-    )
+    now, intents, status = catalog.clock(), list[Intent](), ImageStatus.PENDING_DELETE
+    if not catalog.delayed_delete or not catalog.records.deletions.postpone(image_id, now):
+        status = ImageStatus.DELETED
+        intents = catalog.records.images.delete(
+            image_id, sources_of(ImageStatus.DELETED), worker.id, worker.lease_until(), now
+        )
+    gone = replace(image, status=status, updated_at=now)
+    tell_image(catalog, "image.delete", gone, deleted_at=now)
+    return intents
 
 
 def deactivate(catalog: Catalog, caller: Caller, image_id: str) -> None:
@@ -231,4 +239,6 @@ def _switch(
         return
     if image.status is not source:
         raise Forbidden(f"Not allowed to {rule} an image in status '{image.status}'.")
-    catalog.records.images.move(image_id, frozenset({source}), target, catalog.clock())
+    now = catalog.clock()
+    catalog.records.images.move(image_id, frozenset({source}), target, now)
+    tell_saved(catalog, source, replace(image, status=target, updated_at=now))

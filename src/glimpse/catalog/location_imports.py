@@ -3,10 +3,12 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require_writer
+from glimpse.catalog.events import tell_image, tell_task
 from glimpse.catalog.locations import Offer, require_formats
 from glimpse.catalog.ports import Allowance, Charge, Resource
 from glimpse.catalog.quotas import allowance, storage_quota
@@ -48,6 +50,9 @@ def begin_location_import(
     task = _task(catalog, caller, image, offer, request_id)
     job = Job(task.id, TaskType.LOCATION_IMPORT.value, image_id, _arguments(catalog, caller, offer))
     catalog.records.location_imports.begin(task, job, task.created_at)
+    tell_task(catalog, "task.create", task)
+    importing = replace(image, status=ImageStatus.IMPORTING, updated_at=task.created_at)
+    tell_image(catalog, "image.update", importing)
     return job
 
 

@@ -17,6 +17,7 @@ from glimpse.catalog.catalog import (
     seen_by,
 )
 from glimpse.catalog.edits import Change
+from glimpse.catalog.events import tell_image, tell_saved
 from glimpse.catalog.images import planned
 from glimpse.catalog.ports import Charge, Intent
 from glimpse.catalog.quotas import allowance, storage_quota
@@ -119,15 +120,18 @@ def leave_store(
     after = _without(before, gone)
     if not gone:
         raise NotFound("image in this store", image_id)
-    return catalog.records.images.relocate(
+    now = catalog.clock()
+    intents = catalog.records.images.relocate(
         image_id,
         difference(before, after),
         frozenset({before.status}),
         None,
         worker.id,
         worker.lease_until(),
-        catalog.clock(),
+        now,
     )
+    tell_image(catalog, "image.update", replace(after, updated_at=now))
+    return intents
 
 
 def _require_removable(catalog: Catalog, caller: Caller, image: Image) -> None:
@@ -210,7 +214,9 @@ def change_locations(
     intents = catalog.records.images.relocate(
         image_id, change, frozenset({before.status}), charge, worker.id, worker.lease_until(), now
     )
-    return seen(replace(after, updated_at=now)), intents
+    saved = replace(after, updated_at=now)
+    tell_saved(catalog, before.status, saved)
+    return seen(saved), intents
 
 
 def seen_locations(catalog: Catalog, caller: Caller, image: Image) -> tuple[Location, ...] | None:

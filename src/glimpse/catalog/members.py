@@ -1,6 +1,9 @@
 """The verbs on members: sharing an image with projects (Image API v2, "Sharing")."""
 
+from dataclasses import replace
+
 from glimpse.catalog.catalog import Catalog, find_image, require, require_rule, require_writer
+from glimpse.catalog.events import is_told, tell_member
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, NotFound
 from glimpse.domain.image import Image, Member, MemberStatus, Visibility
@@ -58,6 +61,7 @@ def add_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) 
     now = catalog.clock()
     member = Member(image_id, member_id, MemberStatus.PENDING, now, now)
     catalog.records.members.add(member, catalog.limits.image_member_quota)
+    tell_member(catalog, "image.member.create", member)
     return member
 
 
@@ -72,7 +76,9 @@ def answer(catalog: Catalog, caller: Caller, image_id: str, member_id: str, stat
     _require_business(image, caller, member_id)
     target = {"project_id": image.owner, "owner": image.owner, "member_id": member_id}
     require_rule(catalog, caller, "modify_member", target)
-    return catalog.records.members.set_status(image_id, member_id, status, catalog.clock())
+    member = catalog.records.members.set_status(image_id, member_id, status, catalog.clock())
+    tell_member(catalog, "image.member.update", member)
+    return member
 
 
 def remove_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> None:
@@ -84,4 +90,9 @@ def remove_member(catalog: Catalog, caller: Caller, image_id: str, member_id: st
     require_writer(caller)
     require(catalog, caller, "delete_member", image)
     _require_shared(image)
-    catalog.records.members.remove(image_id, member_id, catalog.clock())
+    told = is_told(catalog, "image.member.delete")
+    member = catalog.records.members.get(image_id, member_id) if told else None
+    now = catalog.clock()
+    catalog.records.members.remove(image_id, member_id, now)
+    if member is not None:
+        tell_member(catalog, "image.member.delete", replace(member, updated_at=now), deleted_at=now)

@@ -1,9 +1,11 @@
 """The verbs on the parts of a namespace: properties, objects and tags."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glimpse.catalog.catalog import Catalog
+from glimpse.catalog.events import is_told
+from glimpse.catalog.metadef_events import tell_namespace, tell_part
 from glimpse.catalog.metadefs import find_namespace, find_to_change
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import NotFound
@@ -12,7 +14,7 @@ from glimpse.domain.metadefs import Part, PartKind, prefix_of
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """The policy rules about parts of one kind."""
+    """The policy rules about parts of one kind, and the event that all of them were deleted."""
 
     page: tuple[str, ...]
     show: str
@@ -20,6 +22,7 @@ class _Rules:
     change: str
     delete: str
     delete_all: tuple[str, ...]
+    deleted_all: str
 
 
 _RULES = {
@@ -30,6 +33,7 @@ _RULES = {
         change="modify_metadef_object",
         delete="delete_metadef_object",
         delete_all=("delete_metadef_namespace",),
+        deleted_all="delete_objects",
     ),
     PartKind.PROPERTY: _Rules(
         page=("get_metadef_properties", "get_metadef_property"),
@@ -38,6 +42,7 @@ _RULES = {
         change="modify_metadef_property",
         delete="remove_metadef_property",
         delete_all=("delete_metadef_namespace",),
+        deleted_all="delete_properties",
     ),
     PartKind.TAG: _Rules(
         page=("get_metadef_tags", "get_metadef_tag"),
@@ -46,6 +51,7 @@ _RULES = {
         change="modify_metadef_tag",
         delete="delete_metadef_tag",
         delete_all=("delete_metadef_namespace", "delete_metadef_tags"),
+        deleted_all="delete_tags",
     ),
 }
 
@@ -123,7 +129,9 @@ def add(catalog: Catalog, caller: Caller, name: str, part: Part) -> Part:
     """
     namespace = find_to_change(catalog, caller, name, _RULES[part.kind].add)
     catalog.records.metadefs.add_parts(namespace, [part], catalog.clock())
-    return catalog.records.metadefs.part(namespace, part.kind, part.name)
+    added = catalog.records.metadefs.part(namespace, part.kind, part.name)
+    tell_part(catalog, "create", name, added)
+    return added
 
 
 def add_tags(catalog: Catalog, caller: Caller, name: str, tags: Sequence[Part], *, append: bool) -> None:
@@ -137,7 +145,10 @@ def add_tags(catalog: Catalog, caller: Caller, name: str, tags: Sequence[Part], 
         return
     records = catalog.records.metadefs
     write = records.add_parts if append else records.replace_tags
-    write(namespace, tags, catalog.clock())
+    now = catalog.clock()
+    write(namespace, tags, now)
+    for tag in tags:
+        tell_part(catalog, "create", name, replace(tag, created_at=now, updated_at=now))
 
 
 def change(catalog: Catalog, caller: Caller, name: str, part: str, wanted: Part) -> Part:
@@ -148,7 +159,9 @@ def change(catalog: Catalog, caller: Caller, name: str, part: str, wanted: Part)
     """
     namespace = find_to_change(catalog, caller, name, _RULES[wanted.kind].change)
     catalog.records.metadefs.change_part(namespace, part, wanted, catalog.clock())
-    return catalog.records.metadefs.part(namespace, wanted.kind, wanted.name)
+    changed = catalog.records.metadefs.part(namespace, wanted.kind, wanted.name)
+    tell_part(catalog, "update", name, changed, old_name=part)
+    return changed
 
 
 def delete(catalog: Catalog, caller: Caller, name: str, kind: PartKind, part: str) -> None:
@@ -158,7 +171,12 @@ def delete(catalog: Catalog, caller: Caller, name: str, kind: PartKind, part: st
     :raises Forbidden: policy, or the namespace is protected.
     """
     namespace = find_to_change(catalog, caller, name, _RULES[kind].delete)
-    catalog.records.metadefs.delete_part(namespace, kind, part)
+    records = catalog.records.metadefs
+    told = is_told(catalog, f"metadef_{kind}.delete")
+    gone = records.part(namespace, kind, part) if told else None
+    records.delete_part(namespace, kind, part)
+    if gone is not None:
+        tell_part(catalog, "delete", name, gone, deleted_at=catalog.clock())
 
 
 def delete_all(catalog: Catalog, caller: Caller, name: str, kind: PartKind) -> None:
@@ -169,3 +187,4 @@ def delete_all(catalog: Catalog, caller: Caller, name: str, kind: PartKind) -> N
     """
     namespace = find_to_change(catalog, caller, name, *_RULES[kind].delete_all)
     catalog.records.metadefs.delete_parts(namespace, kind)
+    tell_namespace(catalog, _RULES[kind].deleted_all, namespace, deleted_at=catalog.clock())

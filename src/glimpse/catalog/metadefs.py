@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from glimpse.catalog.catalog import Catalog, require_writer
+from glimpse.catalog.metadef_events import tell_association, tell_namespace, tell_part
 from glimpse.catalog.metadef_ports import NamespaceQuery
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, NotFound
@@ -122,7 +123,18 @@ def create(catalog: Catalog, caller: Caller, definition: Definition) -> Definiti
         require_metadef(catalog, caller, rule, target)
     require_writer(caller)
     catalog.records.metadefs.create(definition, catalog.clock())
-    return _read(catalog, definition.namespace.namespace)
+    created = _read(catalog, definition.namespace.namespace)
+    _tell_created(catalog, created)
+    return created
+
+
+def _tell_created(catalog: Catalog, created: Definition) -> None:
+    name = created.namespace.namespace
+    tell_namespace(catalog, "create", created.namespace)
+    for association in created.namespace.associations:
+        tell_association(catalog, "create", name, association)
+    for part in created.parts:
+        tell_part(catalog, "create", name, part)
 
 
 def show(catalog: Catalog, caller: Caller, name: str, resource_type: str | None = None) -> Definition:
@@ -144,7 +156,9 @@ def change(catalog: Catalog, caller: Caller, name: str, wanted: Namespace) -> Na
     """
     before = find_to_change(catalog, caller, name, "modify_metadef_namespace")
     catalog.records.metadefs.change(replace(wanted, id=before.id), catalog.clock())
-    return catalog.records.metadefs.get(wanted.namespace)
+    changed = catalog.records.metadefs.get(wanted.namespace)
+    tell_namespace(catalog, "update", changed, old_name=before.namespace)
+    return changed
 
 
 def delete(catalog: Catalog, caller: Caller, name: str) -> None:
@@ -154,6 +168,7 @@ def delete(catalog: Catalog, caller: Caller, name: str) -> None:
     """
     namespace = find_to_change(catalog, caller, name, "delete_metadef_namespace")
     catalog.records.metadefs.delete(namespace)
+    tell_namespace(catalog, "delete", namespace, deleted_at=catalog.clock())
 
 
 def resource_types(catalog: Catalog, caller: Caller) -> list[ResourceType]:
@@ -179,7 +194,9 @@ def associate(catalog: Catalog, caller: Caller, name: str, association: Associat
     namespace = find_to_change(catalog, caller, name, "add_metadef_resource_type_association")
     now = catalog.clock()
     catalog.records.metadefs.associate(namespace, association, now)
-    return replace(association, created_at=now, updated_at=now)
+    made = replace(association, created_at=now, updated_at=now)
+    tell_association(catalog, "create", name, made)
+    return made
 
 
 def dissociate(catalog: Catalog, caller: Caller, name: str, resource_type: str) -> None:
@@ -190,6 +207,9 @@ def dissociate(catalog: Catalog, caller: Caller, name: str, resource_type: str) 
     """
     namespace = find_to_change(catalog, caller, name, "remove_metadef_resource_type_association")
     catalog.records.metadefs.dissociate(namespace, resource_type)
+    for association in namespace.associations:
+        if association.name == resource_type:
+            tell_association(catalog, "delete", name, association, deleted_at=catalog.clock())
 
 
 def _require_listing(catalog: Catalog, caller: Caller, rule: str) -> None:

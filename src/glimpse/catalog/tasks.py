@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require_rule, require_writer
+from glimpse.catalog.events import tell_task
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.caller import Caller
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
@@ -47,6 +48,8 @@ def refuse(
         message=_OWN,
     )
     catalog.records.tasks.add(task)
+    for event in ("task.create", "task.failure", "task.run"):
+        tell_task(catalog, event, task)
     return task
 
 

@@ -34,7 +34,7 @@ def require_tables(settings: Settings) -> None:
 
 @contextmanager
 def current_records(settings: Settings) -> Iterator[Records]:
-    """The records, of the database or behind the registry, closed at the end. Raises as `current_database`."""
+    """The records, of the database or behind the registry. Raises as `current_database`."""
     if settings.registry.link is not None:
         yield records_of(settings)
         return

@@ -10,7 +10,7 @@ import click
 from oslo_config import cfg
 
 from glimpse import __version__
-from glimpse.app import FILE_CHECKS
+from glimpse.checks import FILE_CHECKS
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.config.files import Source
 from glimpse.config.registry import RegistryLink

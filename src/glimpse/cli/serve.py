@@ -22,12 +22,13 @@ from uvicorn.supervisors import Multiprocess
 
 from glimpse.access.users import UserFiles
 from glimpse.api.protocol import ZeroCopyProtocol
-from glimpse.app import check_files, create_application, create_application_from
+from glimpse.app import create_application, offer_metrics
+from glimpse.checks import check_files
 from glimpse.cli.listener import bind
 from glimpse.config.files import Source, files_of
 from glimpse.config.logs import set_up_logs
 from glimpse.config.report import findings
-from glimpse.config.settings import Settings, read_config
+from glimpse.config.settings import Settings, read_config, settings_of
 from glimpse.domain.errors import GlimpseError, Invalid, Unavailable
 from glimpse.records.schema import upgrade
 from glimpse.registry.service import try_registry
@@ -59,11 +60,22 @@ def serve_forever(settings: Settings) -> None:
     password = create_administrator(settings)
     create = functools.partial(create_application, settings)
     listener = bind(settings.bind_host, settings.bind_port)
+    offer_metrics(settings)
     click.echo(greeting(settings, _url(settings, listener), password))
     if settings.workers == 1:
         uvicorn.Server(_uvicorn_config(settings, create)).run(sockets=[listener])
     else:
         _serve_by_workers(settings, create, listener)
+
+
+def create_application_from(source: Source) -> ASGIApp:
+    """The application of one worker process, with the settings as they are in the files now.
+
+    :raises Invalid: they will not do.
+    """
+    settings = settings_of(source)
+    check_files(settings)
+    return create_application(settings)
 
 
 def serve_supervised(
@@ -84,6 +96,7 @@ def serve_supervised(
         LOG.info("an administrator was created, with the password in %s", password_file(settings))
     create = functools.partial(create_from, settings.source)
     listener = bind(settings.bind_host, settings.bind_port)
+    offer_metrics(settings)
     LOG.info("listening on %s, workers: %d", _url(settings, listener), settings.workers)
     _serve_by_workers(settings, create, listener)
 

@@ -7,7 +7,6 @@ A file that worked there works here. What it asks for in vain is told at the sta
 from collections.abc import Mapping
 
 _ENGINE = "imports are durable jobs, which need no task engine"
-_NO_NOTICES = "no notifications are sent"
 _SERVER = "the server looks after its connections by itself"
 _LOG = "logs go to log_file, or to the standard error output, in one format"
 _REGISTRY = "since Glance 21; `glance-registry` serves one interface"
@@ -34,8 +33,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         **_each("it has no effect in Glance either", "digest_algorithm"),
         **_each("the list of what is cached is in the database", "image_cache_sqlite_db"),
         **_each(
-            _NO_NOTICES,
-            "default_publisher_id disabled_notifications transport_url control_exchange "
+            "notifications are sent by one thread of each process, and nothing is called by the bus",
             "executor_thread_pool_size rpc_conn_pool_size rpc_response_timeout",
         ),
         "restore": "an image is restored by `glance-scrubber --restore`",
@@ -82,6 +80,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "path detailed backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
         "ignore_proxied_requests",
     ),
+    "oslo_messaging_notifications": {"retry": "what the bus does not take waits in the backlog"},
     "oslo_middleware": {
         "max_request_body_size": "documents of 8 MiB are taken; the size of images has options of its own",
         "secure_proxy_ssl_header": "X-Forwarded-Proto and Forwarded are read",
@@ -99,11 +98,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
 # Groups of which nothing is used.
 IGNORED_GROUPS: Mapping[str, str] = {
     "os_glance_staging_store": "data is staged where it will live",
-    "oslo_messaging_notifications": _NO_NOTICES,
-    "oslo_messaging_rabbit": _NO_NOTICES,
-    "oslo_messaging_kafka": _NO_NOTICES,
-    "oslo_messaging_amqp": _NO_NOTICES,
-    "oslo_messaging_zmq": _NO_NOTICES,
+    "oslo_messaging_zmq": "oslo.messaging gave up this transport",
     "oslo_concurrency": "no locks in files are needed",
     "oslo_reports": "no reports are written",
     "os_brick": "os-brick keeps its locks in the state folder, and its other options at their defaults",
@@ -114,6 +109,7 @@ IGNORED_GROUPS: Mapping[str, str] = {
 LIBRARY_GROUPS = (
     *("keystone_authtoken", "oslo_policy", "oslo_limit"),
     *("key_manager", "barbican", "barbican_service_user", "vault"),
+    *("oslo_messaging_rabbit", "oslo_messaging_kafka", "oslo_messaging_amqp"),
 )
 
 # In effect, but Glance has announced that they will go.

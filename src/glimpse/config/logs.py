@@ -19,6 +19,7 @@ _QUIET = {
     "keystoneauth": logging.WARNING,
     "keystonemiddleware": logging.WARNING,
     "oslo_policy": logging.INFO,
+    "oslo_service": logging.WARNING,
     # At DEBUG it writes out its commands, and with them the data of images.
     "pymongo": logging.WARNING,
     "sqlalchemy": logging.WARNING,

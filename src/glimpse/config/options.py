@@ -5,9 +5,9 @@ Each one is documented in `docs/reference/configuration.md`; a test holds that.
 
 from oslo_config import cfg, types
 
+from glimpse.config import import_options as imports
 from glimpse.config import registry
 from glimpse.config.backends import OPTIONS as STORE_OPTIONS
-from glimpse.domain.attributes import CONTAINER_FORMATS, DISK_FORMATS
 
 DEFAULT = (
     cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address to listen on."),
@@ -122,6 +122,21 @@ DEFAULT = (
         help="Ways by which data may be imported: `glance-direct`, `web-download`, `copy-image`, "
         "`glance-download`; in brackets.",
     ),
+    cfg.StrOpt("default_publisher_id", default="image.localhost", help="As whom notifications are sent."),
+    cfg.ListOpt(
+        "disabled_notifications",
+        default=[],
+        help="Notifications that are not sent: types (`image.create`), or how they begin (`image.member`).",
+    ),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        default="rabbit://",
+        help="The message bus, if [oslo_messaging_notifications] names none.",
+    ),
+    cfg.StrOpt(
+        "control_exchange", default="glance", help="Exchange of the message bus to which notifications go."
+    ),
     cfg.DictOpt(
         "enabled_backends",
         help="Stores, as `id:type`: any number of each type, but one `http` at most.",
@@ -129,6 +144,18 @@ DEFAULT = (
     cfg.StrOpt(
         "node_staging_uri", help="Scratch space, as a `file://` URI, if [os_glance_tasks_store] names none."
     ),
+)
+
+# Of oslo.messaging: those that are read before it is imported.
+MESSAGING = (
+    cfg.MultiStrOpt(
+        "driver",
+        default=[],
+        help="How notifications are sent: `messagingv2`, `messaging`, `routing`, `log`, `noop`, `test`; "
+        "none: they are not.",
+    ),
+    cfg.StrOpt("transport_url", secret=True, help="The message bus. Default: that of [DEFAULT]."),
+    cfg.ListOpt("topics", default=["notifications"], help="Topics to which notifications are sent."),
 )
 
 DATABASE = (
@@ -224,70 +251,6 @@ CORS = (
     ),
 )
 
-TASK = (
-    cfg.IntOpt(
-        "task_time_to_live", default=48, min=0, help="Hours after which a task that ended is forgotten."
-    ),
-    cfg.StrOpt("work_dir", help="Scratch space. Default: `scratch` in the state folder."),
-)
-
-IMAGE_FORMAT = (
-    cfg.ListOpt(
-        "disk_formats",
-        default=list(DISK_FORMATS),
-        deprecated_group="DEFAULT",
-        help="Values allowed for disk_format.",
-    ),
-    cfg.ListOpt(
-        "container_formats",
-        default=list(CONTAINER_FORMATS),
-        deprecated_group="DEFAULT",
-        help="Values allowed for container_format.",
-    ),
-    cfg.ListOpt(
-        "vmdk_allowed_types",
-        default=["streamOptimized", "monolithicSparse"],
-        help="Kinds of VMDK that `image_conversion` takes; empty: none.",
-    ),
-    cfg.BoolOpt(
-        "require_image_format_match", default=True, help="Refuse data that is not of the image's disk_format."
-    ),
-)
-
-IMPORT = (
-    cfg.ListOpt(
-        "image_import_plugins",
-        default=[],
-        bounds=True,
-        help="Steps that imported data goes through, in this order; in brackets: `image_decompression`, "
-        "`image_conversion`, `inject_image_metadata`, `no_op`.",
-    ),
-)
-
-INJECT = (
-    cfg.ListOpt("ignore_user_roles", default=["admin"], help="Roles whose imports get no properties."),
-    cfg.DictOpt("inject", default={}, help="Properties that `inject_image_metadata` gives an image."),
-)
-
-CONVERSION = (
-    cfg.StrOpt(
-        "output_format",
-        default="raw",
-        choices=["raw", "qcow2", "vmdk"],
-        help="What `image_conversion` makes of data in another format.",
-    ),
-)
-
-GLANCE_DOWNLOAD = (
-    cfg.ListOpt(
-        "extra_properties",
-        default=["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"],
-        help="How the names of properties begin that `glance-download` copies.",
-    ),
-)
-
-TASKFLOW = (cfg.IntOpt("max_workers", default=10, min=1, help="Imports that a process works on at once."),)
-
 GLIMPSE = (
     cfg.StrOpt("state_dir", help="Folder of everything that the service keeps by default."),
     cfg.StrOpt(
@@ -323,6 +286,18 @@ GLIMPSE = (
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
     ),
+    cfg.PortOpt("metrics_port", help="Port of `/metrics` for Prometheus. Default: no metrics are made."),
+    cfg.HostAddressOpt(
+        "metrics_host",
+        default="127.0.0.1",
+        help="Address of `/metrics`, which asks nobody who they are.",
+    ),
+    cfg.IntOpt(
+        "notification_backlog",
+        default=10_000,
+        min=100,
+        help="Most notifications that wait while the message bus is away; then the oldest are dropped.",
+    ),
     cfg.BoolOpt(
         "image_cache",
         default=False,
@@ -346,6 +321,7 @@ GLANCE = (
 
 GROUPS = {
     "DEFAULT": DEFAULT + registry.OPTIONS,
+    "oslo_messaging_notifications": MESSAGING,
     "database": DATABASE,
     "paste_deploy": PASTE,
     "glance_store": STORES + STORE_OPTIONS,
@@ -355,13 +331,13 @@ GROUPS = {
     "oslo_middleware": MIDDLEWARE,
     "healthcheck": HEALTHCHECK,
     "cors": CORS,
-    "image_format": IMAGE_FORMAT,
-    "task": TASK,
-    "taskflow_executor": TASKFLOW,
-    "image_import_opts": IMPORT,
-    "inject_metadata_properties": INJECT,
-    "image_conversion": CONVERSION,
-    "glance_download_properties": GLANCE_DOWNLOAD,
+    "image_format": imports.IMAGE_FORMAT,
+    "task": imports.TASK,
+    "taskflow_executor": imports.TASKFLOW,
+    "image_import_opts": imports.IMPORT,
+    "inject_metadata_properties": imports.INJECT,
+    "image_conversion": imports.CONVERSION,
+    "glance_download_properties": imports.GLANCE_DOWNLOAD,
     "glance": GLANCE,
     "glimpse": GLIMPSE + registry.OWN_OPTIONS,
 }

@@ -4,8 +4,7 @@ import hashlib
 import logging
 import os
 import re
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,19 @@ from glimpse.config.addresses import is_loopback
 from glimpse.config.backends.files import FileBackend
 from glimpse.config.files import Source, entries, files_of
 from glimpse.config.options import BACKEND, register, registered
+from glimpse.config.parts import (
+    CacheSettings,
+    ImportSettings,
+    NotificationSettings,
+    ScrubSettings,
+    read_cache,
+    read_imports,
+    read_notifications,
+    read_scrubbing,
+)
 from glimpse.config.places import StorePlace, check_names, default_store, read_scratch_folder, read_stores
 from glimpse.config.registry import RegistrySettings, read_registry
-from glimpse.config.rules import read_rules, unbracketed
+from glimpse.config.rules import read_rules
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
 
@@ -28,41 +37,6 @@ _UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 # Where Glance's packages keep images.
 _GLANCE_STATE = Path("/var/lib/glance")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportSettings:
-    """How data is imported, by the names of the options."""
-
-    methods: tuple[str, ...]
-    steps: tuple[str, ...]
-    inject: Mapping[str, str]
-    ignore_user_roles: frozenset[str]
-    output_format: str
-    vmdk_allowed_types: frozenset[str]
-    extra_properties: tuple[str, ...]
-    max_workers: int
-
-
-@dataclass(frozen=True, slots=True)
-class CacheSettings:
-    """The image cache; whether there is one, the pipeline of the paste file may say too."""
-
-    wanted: bool
-    folder: Path
-    max_bytes: int
-    stall_seconds: int
-    node: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScrubSettings:
-    """How the scrubber removes images. Times are seconds."""
-
-    scrub_time: int
-    pool_size: int
-    wakeup_time: int
-    daemon: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +88,9 @@ class Settings:
     cache: CacheSettings
     delayed_delete: bool
     scrubbing: ScrubSettings
+    notifications: NotificationSettings
+    metrics_host: str
+    metrics_port: int | None
 
     @property
     def base_url(self) -> str:
@@ -156,6 +133,26 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
     logging.getLogger("oslo_config.cfg").setLevel(logging.ERROR)
     config = cfg.ConfigOpts()
     register(config)
+    _parse(config, source)
+    if source.program == registry.PROGRAM:
+        config.set_default("bind_port", registry.PORT)
+    for group, name, value in source.overrides:
+        _override(config, group, name, value)
+    _register_backends(config, source)
+    return config
+
+
+def library_config(source: Source) -> cfg.ConfigOpts:
+    """The same files for a library that registers options of its own, some of them by names of ours.
+
+    :raises Invalid: a file cannot be read or is none.
+    """
+    config = cfg.ConfigOpts()
+    _parse(config, source)
+    return config
+
+
+def _parse(config: cfg.ConfigOpts, source: Source) -> None:
     try:
         # An explicit list also keeps oslo.config from reading files that nobody named.
         config(
@@ -167,12 +164,6 @@ def read_config(source: Source | Sequence[str]) -> cfg.ConfigOpts:
         )
     except (cfg.Error, OSError, ValueError) as error:
         raise Invalid("configuration", str(error)) from None
-    if source.program == registry.PROGRAM:
-        config.set_default("bind_port", registry.PORT)
-    for group, name, value in source.overrides:
-        _override(config, group, name, value)
-    _register_backends(config, source)
-    return config
 
 
 def _register_backends(config: cfg.ConfigOpts, source: Source) -> None:
@@ -291,35 +282,14 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         show_image_direct_url=config.show_image_direct_url,
         show_multiple_locations=config.show_multiple_locations,
         do_secure_hash=config.do_secure_hash,
-        imports=_imports(config),
+        imports=read_imports(config),
         http_retries=max(config.http_retries, 0),
         delayed_delete=config.delayed_delete,
-        scrubbing=ScrubSettings(config.scrub_time, config.scrub_pool_size, config.wakeup_time, config.daemon),
-        cache=_cache(config, state),
-    )
-
-
-def _cache(config: cfg.ConfigOpts, state: Path) -> CacheSettings:
-    return CacheSettings(
-        wanted=config.glimpse.image_cache,
-        folder=Path(config.image_cache_dir or state / "image-cache").absolute(),
-        max_bytes=config.image_cache_max_size,
-        stall_seconds=config.image_cache_stall_time,
-        node=config.worker_self_reference_url or socket.gethostname(),
-    )
-
-
-def _imports(config: cfg.ConfigOpts) -> ImportSettings:
-    injection = config.inject_metadata_properties
-    return ImportSettings(
-        methods=tuple(config.enabled_import_methods),
-        steps=tuple(config.image_import_opts.image_import_plugins),
-        inject=dict(injection.inject),
-        ignore_user_roles=frozenset(role.lower() for role in injection.ignore_user_roles),
-        output_format=config.image_conversion.output_format,
-        vmdk_allowed_types=frozenset(config.image_format.vmdk_allowed_types),
-        extra_properties=tuple(sorted(unbracketed(config.glance_download_properties.extra_properties))),
-        max_workers=config.taskflow_executor.max_workers,
+        scrubbing=read_scrubbing(config),
+        cache=read_cache(config, state),
+        notifications=read_notifications(config),
+        metrics_host=config.glimpse.metrics_host,
+        metrics_port=config.glimpse.metrics_port,
     )
 
 

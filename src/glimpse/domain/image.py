@@ -1,7 +1,7 @@
 """The image and what belongs to it, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -101,6 +101,20 @@ class ImageChange:
     def __bool__(self) -> bool:
         children = self.properties or self.dropped or self.tags_added or self.tags_removed
         return bool(self.columns or children or self.locations)
+
+
+def changed(image: Image, change: ImageChange, now: datetime) -> Image:
+    """The image as a change makes it."""
+    kept = {name: value for name, value in image.properties.items() if name not in change.dropped}
+    columns: Mapping[str, Any] = change.columns
+    return replace(
+        image,
+        updated_at=now,
+        properties={**kept, **change.properties},
+        tags=(image.tags | change.tags_added) - change.tags_removed,
+        locations=image.locations if change.locations is None else change.locations[1],
+        **columns,
+    )
 
 
 # The attributes that an edit may change, directly or by what it does to the locations.

@@ -10,12 +10,19 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
+from glimpse.catalog.events import (
+    tell_data,
+    tell_failure,
+    tell_image_by_id,
+    tell_saved,
+    tell_task_by_id,
+)
 from glimpse.catalog.import_ports import Publication
 from glimpse.catalog.location_imports import charge_of
 from glimpse.catalog.ports import Charge, Intent, IntentKind
 from glimpse.catalog.tasks import expiry
 from glimpse.domain.errors import Conflict, LimitExceeded, NotFound, SignatureInvalid, SizeMismatch
-from glimpse.domain.image import Digests, Image, ImageChange, Location
+from glimpse.domain.image import Digests, Image, ImageChange, Location, changed
 from glimpse.domain.properties import FAILED_IMPORT, IMPORT_TASK, IMPORTING_TO
 from glimpse.domain.status import ImageStatus
 from glimpse.imports.ceilings import ceiling_of_copies, meter
@@ -103,6 +110,7 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
     transfer = imports.transfer
     catalog, record = transfer.catalog, transfer.threads.record
     await record(catalog.records.tasks.begin, job.id, catalog.clock())
+    await record(tell_task_by_id, catalog, job.id, "task.processing")
     image = await record(catalog.records.images.get, job.subject, None)
     await settle_writes(transfer, image.id, job.arguments["stores"])
     roles = frozenset(job.arguments["roles"])
@@ -118,7 +126,10 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
     async with open_source(transfer, imports.outbound, job, image) as source:
         told = source if size is None else replace(source, size=size)
         progress.total = told.size
+        for store in job.arguments["stores"]:
+            tell_data(catalog, "image.prepare", image, store)
         removals = await _import(imports, work, told)
+    await record(tell_task_by_id, catalog, job.id, "task.success", "task.run")
     await remove(transfer, removals)
 
 
@@ -288,17 +299,28 @@ async def _publish(
         locations=(before, before + places),
     )
     publication = Publication(change, _PRESENT if work.copying else _NEW, ended, keeps_staged)
-    now = transfer.catalog.clock()
-    return await to_the_end(
+    catalog, now = transfer.catalog, transfer.catalog.clock()
+    removals = await to_the_end(
         transfer.threads.record(
-            transfer.catalog.records.imports.publish,
+            catalog.records.imports.publish,
             work.job,
             publication,
             work.charge,
-            expiry(transfer.catalog, now),
+            expiry(catalog, now),
             now,
         )
     )
+    _tell_published(transfer, work, changed(work.image, change, now))
+    return removals
+
+
+def _tell_published(transfer: Transfer, work: _Work, image: Image) -> None:
+    for store in work.job.arguments["stores"]:
+        if store in work.failures:
+            tell_failure(transfer.catalog, image.id, work.failures[store])
+        else:
+            tell_data(transfer.catalog, "image.upload", image, store)
+    tell_saved(transfer.catalog, work.image.status, image)
 
 
 def _columns(imports: Imports, work: _Work, received: Received) -> Mapping[str, object]:
@@ -326,7 +348,12 @@ async def _give_up(
     change = None if job.arguments.get("deletes_image") else await _failure(transfer, job)
     now = catalog.clock()
     fail, expires_at = catalog.records.imports.fail, expiry(catalog, now)
-    await remove(transfer, await record(fail, job, reason, change, expires_at, now, status))
+    removals = await record(fail, job, reason, change, expires_at, now, status)
+    tell_failure(catalog, job.subject, reason)
+    event = "image.delete" if change is None else "image.update"
+    await record(tell_image_by_id, catalog, job.subject, event)
+    await record(tell_task_by_id, catalog, job.id, "task.failure", "task.run")
+    await remove(transfer, removals)
 
 
 async def _failure(transfer: Transfer, job: Job) -> ImageChange:

@@ -7,13 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require_writer
+from glimpse.catalog.events import tell_image, tell_task
 from glimpse.catalog.images import Draft, drafted
 from glimpse.catalog.ports import Resource
 from glimpse.catalog.quotas import allowance, unit
 from glimpse.catalog.tasks import require_creator
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded
-from glimpse.domain.image import Image, ImageChange
+from glimpse.domain.image import Image, ImageChange, changed
 from glimpse.domain.properties import FAILED_IMPORT, IMPORT_TASK, IMPORTING_TO
 from glimpse.domain.status import ImageStatus
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
@@ -95,6 +96,8 @@ def begin_import(
     shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: failed}
     change = ImageChange({} if copying else {"status": ImageStatus.IMPORTING}, shown)
     catalog.records.imports.begin(task, job, status, change, task.created_at)
+    tell_task(catalog, "task.create", task)
+    tell_image(catalog, "image.update", changed(image, change, task.created_at))
     return job
 
 
@@ -123,6 +126,8 @@ def begin_task(
     shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: ""}
     importing = replace(image, status=ImageStatus.IMPORTING, properties={**image.properties, **shown})
     catalog.records.imports.create(importing, allowance(catalog, caller), task, job)
+    tell_task(catalog, "task.create", task)
+    tell_image(catalog, "image.create", importing)
     return task
 
 

@@ -18,7 +18,7 @@ from glimpse.records.engines import DEADLINE
 from glimpse.records.failures import describe
 
 GLANCE_REVISION = "2024_1_contract01"
-GLIMPSE_REVISION = "0003"
+GLIMPSE_REVISION = "0004"
 
 # The version table and the head of each history, in the order in which they are run.
 _HISTORIES = {

@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal_column,
     true,
 )
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.schema import SchemaItem
 
 glance = MetaData()
@@ -333,6 +334,15 @@ staged = _table(
     Column("findings", Text, nullable=False),
     Column("project_id", String(255)),
     Index("glimpse_ix_staged_project", "project_id"),
+)
+
+# Notifications that wait for the message bus: JSON that may hold all properties of an image.
+notifications = _table(
+    glimpse,
+    "glimpse_notifications",
+    Column("id", _BigInteger, primary_key=True, autoincrement=True),
+    Column("message", Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
+    Column("lease_until", Double, nullable=False),
 )
 
 # A row a project, locked while a quota of that project is compared with what it stores.

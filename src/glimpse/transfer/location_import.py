@@ -9,10 +9,11 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+from glimpse.catalog.events import tell_image_by_id, tell_saved, tell_task_by_id
 from glimpse.catalog.location_imports import charge_of
 from glimpse.catalog.tasks import expiry
 from glimpse.domain.errors import Conflict, Invalid, SizeMismatch
-from glimpse.domain.image import Image, Location
+from glimpse.domain.image import Image, ImageChange, Location, changed
 from glimpse.domain.status import ImageStatus
 from glimpse.jobs.engine import Kind
 from glimpse.jobs.ports import Job, Progress
@@ -45,6 +46,8 @@ def location_import(transfer: Transfer, *, do_secure_hash: bool = True) -> Kind:
         now = transfer.catalog.clock()
         records = transfer.catalog.records.location_imports
         await transfer.threads.record(records.fail, job, reason, expiry(transfer.catalog, now), now)
+        await transfer.threads.record(tell_image_by_id, transfer.catalog, job.subject)
+        await transfer.threads.record(tell_task_by_id, transfer.catalog, job.id, "task.failure", "task.run")
 
     return Kind(run, give_up)
 
@@ -52,6 +55,7 @@ def location_import(transfer: Transfer, *, do_secure_hash: bool = True) -> Kind:
 async def _run(transfer: Transfer, job: Job, progress: Progress, *, do_secure_hash: bool) -> None:
     catalog, record = transfer.catalog, transfer.threads.record
     await record(catalog.records.tasks.begin, job.id, catalog.clock())
+    await record(tell_task_by_id, catalog, job.id, "task.processing")
     location = Location(job.arguments["url"])
     image = await record(catalog.records.images.get, job.subject, None)
     size = await transfer.threads.bulk(_size, transfer, location)
@@ -72,6 +76,9 @@ async def _run(transfer: Transfer, job: Job, progress: Progress, *, do_secure_ha
         digests = await _read(transfer, work, transfer.hashing_algorithm)
     now = catalog.clock()
     await record(catalog.records.location_imports.complete, job, digests, expiry(catalog, now), now)
+    if hashing:
+        await record(tell_image_by_id, catalog, image.id)
+    await record(tell_task_by_id, catalog, job.id, "task.success", "task.run")
 
 
 def _size(transfer: Transfer, location: Location) -> int:
@@ -85,15 +92,18 @@ def _size(transfer: Transfer, location: Location) -> int:
 
 
 async def _publish(transfer: Transfer, work: _Import, columns: Mapping[str, object]) -> None:
-    catalog = transfer.catalog
+    catalog, now = transfer.catalog, transfer.catalog.clock()
+    published = {**columns, "size": work.size}
     await transfer.threads.record(
         catalog.records.location_imports.publish,
         work.job,
         work.location,
-        {**columns, "size": work.size},
+        published,
         charge_of(catalog, work.job),
-        catalog.clock(),
+        now,
     )
+    change = ImageChange({**published, "status": ImageStatus.ACTIVE})
+    tell_saved(catalog, work.image.status, changed(work.image, change, now))
 
 
 async def _read(transfer: Transfer, work: _Import, algorithm: str) -> Mapping[str, object]:

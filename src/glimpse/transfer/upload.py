@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from glimpse.catalog.data import Write, begin_stage, begin_upload, commit_stage, commit_write
+from glimpse.catalog.events import tell_failure
 from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import WrittenData
 from glimpse.domain.caller import Caller
@@ -47,11 +48,15 @@ async def upload(
     write = await transfer.threads.record(
         begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
     )
-    async with _writing(transfer, write):
-        verifier = await transfer.signatures.verifier(write.image.properties, caller)
-        async with copies_into(transfer, [write.intent], size) as copies:
-            data = await _receive(transfer, write, copies, source, size, verifier)
-            await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
+    try:
+        async with _writing(transfer, write):
+            verifier = await transfer.signatures.verifier(write.image.properties, caller)
+            async with copies_into(transfer, [write.intent], size) as copies:
+                data = await _receive(transfer, write, copies, source, size, verifier)
+                await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
+    except BaseException as error:
+        tell_failure(transfer.catalog, image_id, error)
+        raise
 
 
 @asynccontextmanager

@@ -137,6 +137,7 @@ def clear(database: Database) -> None:
     """Empty the tables that records write."""
     with database.writer.begin() as connection:
         for table in (
+            tables.notifications,
             tables.image_properties,
             tables.image_tags,
             tables.image_members,

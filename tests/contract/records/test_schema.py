@@ -40,6 +40,7 @@ def test_an_empty_database_gets_both_histories(empty_url: str, engine: Engine) -
         "glimpse_projects",
         "glimpse_jobs",
         "glimpse_staged",
+        "glimpse_notifications",
         "glimpse_alembic_version",
         "alembic_version",
     }

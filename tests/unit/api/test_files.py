@@ -18,8 +18,9 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def _answer(local: LocalFile, *, zero_copy: bool) -> Answer:
-    response = FileResponse(local, 206, {"Content-Length": str(local.length), "ETag": '"x"'})
+def _answer(local: LocalFile, *, zero_copy: bool, sent: list[int] | None = None) -> Answer:
+    told: list[int] = [] if sent is None else sent
+    response = FileResponse(local, 206, {"Content-Length": str(local.length), "ETag": '"x"'}, told.append)
     extensions: dict[str, object] = {ZERO_COPY: {}} if zero_copy else {}
     return ask(response, {**make_scope(), "extensions": extensions})
 
@@ -40,8 +41,9 @@ def test_the_server_sends_the_file_where_it_can(path: Path) -> None:
     ("offset", "length"), [(0, len(DATA)), (5, 1), (100, PIECE_BYTES), (1, PIECE_BYTES + 1), (len(DATA), 0)]
 )
 def test_pieces_where_it_cannot(path: Path, offset: int, length: int) -> None:
-    local = LocalFile(path.open("rb"), offset, length)
-    answer = _answer(local, zero_copy=False)
+    local, sent = LocalFile(path.open("rb"), offset, length), list[int]()
+    answer = _answer(local, zero_copy=False, sent=sent)
+    assert sent == [length]
     assert answer.body == DATA[offset : offset + length]
     assert all(len(message["body"]) <= PIECE_BYTES for message in answer.messages[1:])
     assert [message.get("more_body", False) for message in answer.messages[1:]][-1] is False
@@ -54,15 +56,16 @@ def test_no_bytes_are_an_ordinary_body_even_with_zero_copy(path: Path) -> None:
 
 
 def test_a_file_that_became_shorter_is_no_complete_answer(path: Path) -> None:
-    local = LocalFile(path.open("rb"), len(DATA) - 5, 6)
+    local, sent = LocalFile(path.open("rb"), len(DATA) - 5, 6), list[int]()
     with pytest.raises(EOFError):
-        _answer(local, zero_copy=False)
+        _answer(local, zero_copy=False, sent=sent)
+    assert sent == [5]
     assert local.file.closed
 
 
 def test_the_file_is_closed_when_the_client_is_gone(path: Path) -> None:
     local = LocalFile(path.open("rb"), 0, 5)
-    response = FileResponse(local, 200, {})
+    response = FileResponse(local, 200, {}, lambda _: None)
 
     async def receive() -> Message:
         return {"type": "http.disconnect"}

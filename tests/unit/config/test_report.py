@@ -42,7 +42,7 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("glance_store", "s3_store_enable_proxy = x", Kind.REMOVED),
         ("backend_defaults", "filesystem_store_datadirs = x", Kind.DEPRECATED),
         ("backend_defaults", "wait = 1", Kind.UNKNOWN),
-        ("oslo_messaging_rabbit", "anything = x", Kind.IGNORED),
+        ("oslo_messaging_zmq", "anything = x", Kind.IGNORED),
         ("cors.other", "allowed_origin = x", Kind.IGNORED),
         ("oslo_policy", "enforce_scope = true", Kind.REMOVED),
         ("nowhere", "a = b", Kind.UNKNOWN),

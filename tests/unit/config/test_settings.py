@@ -354,6 +354,7 @@ def test_secrets_are_marked() -> None:
     assert {option.name for _, option in OPTIONS if option.secret} == {
         "connection",
         "registry_secret",
+        "transport_url",
         "s3_store_access_key",
         "s3_store_secret_key",
         "swift_store_application_credential_id",

@@ -1,6 +1,7 @@
 """Handlers: the bytes of an image."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from glimpse.api.requests import announced_size, read_data
 from glimpse.api.service import Call, Service
 from glimpse.api.v2.images import no_content
 from glimpse.catalog.data import readable
+from glimpse.catalog.events import tell_sent
 from glimpse.domain.errors import Invalid, UnsupportedContent
 from glimpse.domain.image import Image
 from glimpse.stores.base import LocalFile
@@ -65,13 +67,31 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
     if window is not None:
         status = HTTPStatus.PARTIAL_CONTENT
         headers["Content-Range"] = f"bytes {window.offset}-{window.offset + window.length - 1}/{size}"
-    headers["Content-Length"] = str(window.length if window else size)
+    length = window.length if window else size
+    headers["Content-Length"] = str(length)
+
+    def told(sent: int) -> None:
+        tell_sent(service.catalog, call.caller, image, sent, length)
+
     if isinstance(data, LocalFile):
-        return FileResponse(data, status, headers)
+        return FileResponse(data, status, headers, told)
     if isinstance(data, AsyncGenerator):
-        return PiecesResponse(data, status, headers)
-    chunks: AsyncIterator[bytes] = stream(transfer.threads, data)
+        return PiecesResponse(data, status, headers, told)
+    chunks = _counted(stream(transfer.threads, data), told)
     return StreamingResponse(chunks, status, headers, media_type=DATA_TYPE)
+
+
+async def _counted(
+    chunks: AsyncGenerator[bytes, None], told: Callable[[int], None]
+) -> AsyncGenerator[bytes, None]:
+    sent = 0
+    try:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+                sent += len(chunk)
+    finally:
+        told(sent)
 
 
 def _preferred(service: Service, call: Call) -> list[str] | None:

@@ -1,0 +1,1 @@
+"""Event notifications to the message bus, by a backlog that no request waits for."""
