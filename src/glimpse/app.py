@@ -79,7 +79,7 @@ def create_application(settings: Settings) -> ASGIApp:
             yield
 
     application = make_application(service, lifespan)
-    if settings.metrics_port is None:
+    if settings.metrics.port is None:
         return application
     # Imported only when used, and after the folder for figures is there.
     from glimpse.api.measured import Measured
@@ -92,11 +92,11 @@ def offer_metrics(settings: Settings) -> None:
 
     :raises Invalid: the address cannot be used.
     """
-    if settings.metrics_port is not None:
+    if settings.metrics.port is not None:
         require_database(settings, "metrics_port")
         prepare_metrics()
         figures = SqlFigures(connect(settings.database_url))
-        serve_metrics(settings.metrics_host, settings.metrics_port, figures)
+        serve_metrics(settings.metrics.host, settings.metrics.port, figures)
 
 
 @contextlib.asynccontextmanager
@@ -160,7 +160,7 @@ def _transfer(
         protection=read_protection(config, policy),
         quotas=KeystoneLimits(config) if config.use_keystone_limits else None,
         known=read_known_properties(config),
-        delayed_delete=settings.delayed_delete,
+        delayed_delete=settings.scrubbing.delayed_delete,
         notifier=notifier,
     )
     return Transfer(
@@ -193,7 +193,7 @@ def require_database(settings: Settings, option: str) -> None:
 
 def signatures_of(settings: Settings, config: cfg.ConfigOpts) -> Signatures:
     """How signatures are verified. :raises Invalid: the trust store will not do."""
-    store = settings.signature_trust_store
+    store = settings.signing.trust_store
     return Signatures(
         partial(key_manager_of, settings, config), None if store is None else read_trust_store(store)
     )
@@ -201,8 +201,8 @@ def signatures_of(settings: Settings, config: cfg.ConfigOpts) -> Signatures:
 
 def key_manager_of(settings: Settings, config: cfg.ConfigOpts) -> KeyManager:
     """Who has the certificates of signatures. :raises Invalid: an option will not do."""
-    if settings.certificate_folder is not None:
-        return CertificateFolder(settings.certificate_folder)
+    if settings.signing.certificate_folder is not None:
+        return CertificateFolder(settings.signing.certificate_folder)
     try:
         # An extra, and imported only when used: it takes half a second.
         from glimpse.signing.key_managers import CastellanKeyManager
@@ -284,9 +284,9 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
         disabling = read_pipeline(config, settings.source).disable_by_file_path or disabling
     cors = config.cors
     return Options(
-        settings.show_image_direct_url,
-        settings.show_multiple_locations,
-        settings.max_request_id_length,
+        settings.shown.show_image_direct_url,
+        settings.shown.show_multiple_locations,
+        settings.shown.max_request_id_length,
         config.oslo_middleware.enable_proxy_headers_parsing,
         Cors(
             frozenset(cors.allowed_origin or ()),

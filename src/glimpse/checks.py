@@ -68,7 +68,7 @@ def _check_certificate(settings: Settings) -> list[str]:
 
 
 def _check_certificates(settings: Settings) -> list[str]:
-    folder, store = settings.certificate_folder, settings.signature_trust_store
+    folder, store = settings.signing.certificate_folder, settings.signing.trust_store
     if folder is not None and not folder.is_dir():
         raise Invalid("certificate_folder", f"{folder} is no folder")
     if store is not None:

@@ -196,7 +196,7 @@ class World:
             clock=self.clock,
             protection=self.protection,
             quotas=self.quotas,
-            delayed_delete=self.settings.delayed_delete,
+            delayed_delete=self.settings.scrubbing.delayed_delete,
             notifier=self.ears,
         )
         transfer = Transfer(

@@ -1,7 +1,6 @@
 """Sending files, and parts of files: by the kernel where the server can, in pieces where it cannot."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
@@ -118,4 +117,4 @@ async def _send_file(scope: Scope, send: Send, data: LocalFile, *, more: bool) -
 
 def _sent(data: LocalFile) -> int:
     # A file is left behind the last byte that went out, also when the client went away.
-    return max(0, os.lseek(data.file.fileno(), 0, os.SEEK_CUR) - data.offset)
+    return max(0, data.file.tell() - data.offset)

@@ -42,11 +42,11 @@ def source_of(
     :raises Invalid: an option will not do. :raises Unavailable: the cloud does not answer.
     """
     opened = connect(cloud)
-    demanded = settings.verify_glance_signatures if verify is None else verify
+    demanded = settings.signing.verify_glance_signatures if verify is None else verify
     return Source(opened.images, _signatures(settings, config_files, opened) if demanded else None)
 
 
 def _signatures(settings: Settings, config_files: tuple[str, ...], cloud: Cloud) -> Signatures:
-    store = settings.signature_trust_store
+    store = settings.signing.trust_store
     keys = key_manager_of(settings, read_config(config_files))
     return Signatures(keys, cloud.caller, None if store is None else read_trust_store(store))

@@ -161,7 +161,7 @@ def _verifier(settings: Settings, properties: Properties, certificate: bytes | N
         found = asyncio.run(signatures.verifier(properties, caller))
         assert found is not None  # noqa: S101 - there is a signature
         return found
-    read, store = read_certificate(certificate), settings.signature_trust_store
+    read, store = read_certificate(certificate), settings.signing.trust_store
     check_certificate(read, datetime.now(UTC), None if store is None else read_trust_store(store))
     return Verifier(signature, read)
 

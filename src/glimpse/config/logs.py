@@ -40,20 +40,20 @@ def set_up_logs(settings: Settings) -> None:
     if any(handler.name == _NAME for handler in root.handlers):
         return
     handlers: list[logging.Handler] = []
-    if settings.log_to_stderr:
+    if settings.logs.to_stderr:
         handlers.append(logging.StreamHandler(sys.stderr))
-    if settings.log_file:
+    if settings.logs.file:
         try:
             # Opens the file anew when logrotate has moved it away.
-            handlers.append(WatchedFileHandler(settings.log_file))
+            handlers.append(WatchedFileHandler(settings.logs.file))
         except OSError as error:
-            raise Invalid("log_file", f"{settings.log_file}: {error.strerror}") from None
+            raise Invalid("log_file", f"{settings.logs.file}: {error.strerror}") from None
     for handler in handlers:
         handler.name = _NAME
         handler.setFormatter(logging.Formatter(_FORMAT, "%Y-%m-%d %H:%M:%S"))
         handler.addFilter(_mask)
         root.addHandler(handler)
-    root.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    root.setLevel(logging.DEBUG if settings.logs.debug else logging.INFO)
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
 

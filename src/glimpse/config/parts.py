@@ -37,8 +37,9 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScrubSettings:
-    """How the scrubber removes images. Times are seconds."""
+    """Whether the scrubber removes the images that are deleted, and how. Times are seconds."""
 
+    delayed_delete: bool
     scrub_time: int
     pool_size: int
     wakeup_time: int
@@ -56,9 +57,73 @@ class NotificationSettings:
     backlog: int
 
 
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where the log goes, and how much of it."""
+
+    debug: bool
+    file: Path | None
+    to_stderr: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """Whose certificates verify signatures: those of a folder (None: the key manager's), issued by those of a
+    trust store (None: by anybody). `verify_glance_signatures` is for the compute side.
+    """
+
+    certificate_folder: Path | None
+    trust_store: Path | None
+    verify_glance_signatures: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where metrics are served; without a port: nowhere."""
+
+    host: str
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSettings:
+    """What the API shows, and how much of what it is shown it takes over."""
+
+    show_image_direct_url: bool
+    show_multiple_locations: bool
+    max_request_id_length: int
+
+
+def read_logs(config: cfg.ConfigOpts, program: str) -> LogSettings:
+    """What the options say of the log of a program."""
+    file = None
+    if config.log_file or config.log_dir:
+        file = Path(config.log_dir or "") / (config.log_file or f"{program}.log")
+    return LogSettings(config.debug, file, config.use_stderr or file is None)
+
+
+def read_signing(config: cfg.ConfigOpts) -> SigningSettings:
+    """What the options say of certificates."""
+    folder, store = config.glimpse.certificate_folder, config.glimpse.signature_trust_store
+    return SigningSettings(
+        Path(folder) if folder else None,
+        Path(store) if store else None,
+        config.glance.verify_glance_signatures,
+    )
+
+
+def read_shown(config: cfg.ConfigOpts) -> ShownSettings:
+    """What the options say of the API's documents and headers."""
+    return ShownSettings(
+        config.show_image_direct_url, config.show_multiple_locations, config.max_request_id_length
+    )
+
+
 def read_scrubbing(config: cfg.ConfigOpts) -> ScrubSettings:
     """What the options say of the scrubber."""
-    return ScrubSettings(config.scrub_time, config.scrub_pool_size, config.wakeup_time, config.daemon)
+    return ScrubSettings(
+        config.delayed_delete, config.scrub_time, config.scrub_pool_size, config.wakeup_time, config.daemon
+    )
 
 
 def read_cache(config: cfg.ConfigOpts, state: Path) -> CacheSettings:

@@ -20,12 +20,19 @@ from glimpse.config.options import BACKEND, register, registered
 from glimpse.config.parts import (
     CacheSettings,
     ImportSettings,
+    LogSettings,
+    MetricsSettings,
     NotificationSettings,
     ScrubSettings,
+    ShownSettings,
+    SigningSettings,
     read_cache,
     read_imports,
+    read_logs,
     read_notifications,
     read_scrubbing,
+    read_shown,
+    read_signing,
 )
 from glimpse.config.places import StorePlace, check_names, default_store, read_scratch_folder, read_stores
 from glimpse.config.registry import RegistrySettings, read_registry
@@ -56,9 +63,7 @@ class Settings:
     key_file: str | None
     client_ca_file: str | None
     public_endpoint: str | None
-    debug: bool
-    log_file: Path | None
-    log_to_stderr: bool
+    logs: LogSettings
     database_url: str
     registry: RegistrySettings
     stores: tuple[StorePlace, ...]
@@ -69,9 +74,7 @@ class Settings:
     auth_strategy: str
     allow_noauth_on_network: bool
     htpasswd: Path
-    certificate_folder: Path | None
-    signature_trust_store: Path | None
-    verify_glance_signatures: bool
+    signing: SigningSettings
     limits: Limits
     disk_formats: tuple[str, ...]
     container_formats: tuple[str, ...]
@@ -79,18 +82,14 @@ class Settings:
     hashing_algorithm: str
     lease_seconds: float
     run_jobs: bool
-    max_request_id_length: int
-    show_image_direct_url: bool
-    show_multiple_locations: bool
+    shown: ShownSettings
     do_secure_hash: bool
     imports: ImportSettings
     http_retries: int
     cache: CacheSettings
-    delayed_delete: bool
     scrubbing: ScrubSettings
     notifications: NotificationSettings
-    metrics_host: str
-    metrics_port: int | None
+    metrics: MetricsSettings
 
     @property
     def base_url(self) -> str:
@@ -243,7 +242,6 @@ def settings_of(source: Source) -> Settings:
 
 
 def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
-    log_file = _log_file(config, source.program)
     return Settings(
         source=source,
         state_dir=state,
@@ -254,9 +252,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         key_file=config.key_file,
         client_ca_file=config.glimpse.client_ca_file,
         public_endpoint=config.public_endpoint,
-        debug=config.debug,
-        log_file=log_file,
-        log_to_stderr=config.use_stderr or log_file is None,
+        logs=read_logs(config, source.program),
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
         registry=read_registry(config, source.program),
         # The registry reads no data.
@@ -268,9 +264,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         auth_strategy=_auth_strategy(config, source),
         allow_noauth_on_network=config.glimpse.allow_noauth_on_network,
         htpasswd=Path(config.glimpse.http_basic_auth_user_file or state / "htpasswd"),
-        certificate_folder=_path(config.glimpse.certificate_folder),
-        signature_trust_store=_path(config.glimpse.signature_trust_store),
-        verify_glance_signatures=config.glance.verify_glance_signatures,
+        signing=read_signing(config),
         limits=_limits(config),
         disk_formats=tuple(config.image_format.disk_formats),
         container_formats=tuple(config.image_format.container_formats),
@@ -278,18 +272,14 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         hashing_algorithm=config.hashing_algorithm,
         lease_seconds=config.glimpse.lease_seconds,
         run_jobs=config.glimpse.run_jobs,
-        max_request_id_length=config.max_request_id_length,
-        show_image_direct_url=config.show_image_direct_url,
-        show_multiple_locations=config.show_multiple_locations,
+        shown=read_shown(config),
         do_secure_hash=config.do_secure_hash,
         imports=read_imports(config),
         http_retries=max(config.http_retries, 0),
-        delayed_delete=config.delayed_delete,
         scrubbing=read_scrubbing(config),
         cache=read_cache(config, state),
         notifications=read_notifications(config),
-        metrics_host=config.glimpse.metrics_host,
-        metrics_port=config.glimpse.metrics_port,
+        metrics=MetricsSettings(config.glimpse.metrics_host, config.glimpse.metrics_port),
     )
 
 
@@ -298,16 +288,6 @@ def _auth_strategy(config: cfg.ConfigOpts, source: Source) -> str:
     if asked:
         return asked
     return "http_basic" if source.program == "glimpse" and not config.paste_deploy.flavor else "paste"
-
-
-def _log_file(config: cfg.ConfigOpts, program: str) -> Path | None:
-    if not config.log_file and not config.log_dir:
-        return None
-    return Path(config.log_dir or "") / (config.log_file or f"{program}.log")
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
 
 
 def _limits(config: cfg.ConfigOpts) -> Limits:

@@ -83,15 +83,13 @@ def begin_import(
     status = _STATUS[wanted.method]
     if image.status is not status:
         raise Conflict(f"Image {image_id} is {image.status}; {wanted.method} takes one that is {status}.")
-    for name in ("container_format", "disk_format"):
-        if getattr(image, name) is None and wanted.method is not Method.GLANCE_DOWNLOAD:
-            raise Conflict(f"The {name} of image {image_id} must be set before the import.")
+    if wanted.method is not Method.GLANCE_DOWNLOAD:
+        _require_formats(image)
     targets = _targets(stores, wanted, image if copying else None)
     if not targets:
         return None
     task = _task(catalog, caller, image, wanted, targets, request_id)
-    arguments = _arguments(catalog, caller, wanted, targets, seal)
-    job = Job(task.id, TaskType.API_IMAGE_IMPORT.value, image_id, arguments)
+    job = Job(task.id, task.type.value, image_id, _arguments(catalog, caller, wanted, targets, seal))
     failed = without(image.properties.get(FAILED_IMPORT), targets)
     shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: failed}
     change = ImageChange({} if copying else {"status": ImageStatus.IMPORTING}, shown)
@@ -99,6 +97,12 @@ def begin_import(
     tell_task(catalog, "task.create", task)
     tell_image(catalog, "image.update", changed(image, change, task.created_at))
     return job
+
+
+def _require_formats(image: Image) -> None:
+    for name in ("container_format", "disk_format"):
+        if getattr(image, name) is None:
+            raise Conflict(f"The {name} of image {image.id} must be set before the import.")
 
 
 def begin_task(

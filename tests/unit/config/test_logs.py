@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from glimpse.config.logs import mask_secrets, set_up_logs
-from glimpse.config.settings import read_settings
+from glimpse.config.parts import LogSettings
+from glimpse.config.settings import Settings, read_settings
 from glimpse.domain.errors import Invalid
 
 
@@ -27,9 +28,13 @@ def _take_off_handlers(logger: logging.Logger) -> None:
         logger.removeHandler(handler)
 
 
+def logging_to(file: Path) -> Settings:
+    return replace(read_settings(), logs=LogSettings(debug=False, file=file, to_stderr=True))
+
+
 def test_a_file_that_logrotate_may_move(tmp_path: Path, root: logging.Logger) -> None:
     path = tmp_path / "api.log"
-    set_up_logs(replace(read_settings(), log_file=path, log_to_stderr=False, debug=True))
+    set_up_logs(replace(read_settings(), logs=LogSettings(debug=True, file=path, to_stderr=False)))
     logging.getLogger("a.b").debug("first %s", "line")
     path.rename(tmp_path / "old.log")
     logging.getLogger("a.b").warning("second: %s", {"password": "hidden"})
@@ -41,14 +46,21 @@ def test_a_file_that_logrotate_may_move(tmp_path: Path, root: logging.Logger) ->
 
 def test_once_only(tmp_path: Path, root: logging.Logger) -> None:
     for name in ("a", "b"):
-        set_up_logs(replace(read_settings(), log_file=tmp_path / name, log_to_stderr=True))
+        set_up_logs(
+            replace(read_settings(), logs=LogSettings(debug=False, file=tmp_path / name, to_stderr=True))
+        )
     assert [handler.name for handler in root.handlers].count("glimpse") == 2
     assert not (tmp_path / "b").exists()
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path, root: logging.Logger) -> None:
     with pytest.raises(Invalid, match="log_file"):
-        set_up_logs(replace(read_settings(), log_file=tmp_path / "absent" / "x.log"))
+        set_up_logs(
+            replace(
+                read_settings(),
+                logs=LogSettings(debug=False, file=tmp_path / "absent" / "x.log", to_stderr=True),
+            )
+        )
     assert "glimpse" not in [handler.name for handler in root.handlers]
 
 

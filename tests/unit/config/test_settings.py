@@ -57,11 +57,11 @@ def test_defaults(tmp_path: Path) -> None:
         api_limit_max=1000,
     )
     assert (settings.disk_formats, settings.container_formats) == (DISK_FORMATS, CONTAINER_FORMATS)
-    assert (settings.require_format_match, settings.debug) == (True, False)
+    assert (settings.require_format_match, settings.logs.debug) == (True, False)
     assert (settings.hashing_algorithm, settings.lease_seconds) == ("sha512", 10.0)
     assert settings.run_jobs
     assert settings.source == Source(overrides=(("glimpse", "state_dir", str(tmp_path)),))
-    assert (settings.log_file, settings.log_to_stderr) == (None, True)
+    assert (settings.logs.file, settings.logs.to_stderr) == (None, True)
 
 
 def test_files_override(write: Write, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_glance_keeps_its_state_where_it_did(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_where_logs_go(write: Write, text: str, file: str, stderr: bool) -> None:
     settings = settings_of(Source("glance-api", (write(f"[DEFAULT]\n{text}"),)))
-    assert (settings.log_file, settings.log_to_stderr) == (Path(file), stderr)
+    assert (settings.logs.file, settings.logs.to_stderr) == (Path(file), stderr)
 
 
 def test_settings_can_be_handed_to_another_process(write: Write) -> None:

@@ -95,7 +95,13 @@ class Cache:
                 return self._follow(image, window, fill, left)
             if fill.failure is not None:
                 raise fill.failure
+            # It is lost, and what it was lost for may be over: the next look must not find it again.
+            self._forget(image.id, fill)
         return None
+
+    def _forget(self, image_id: str, fill: Fill) -> None:
+        if self._fills.get(image_id) is fill:
+            del self._fills[image_id]
 
     async def _follow(
         self, image: Image, window: Window, fill: Fill, tries: int
@@ -170,7 +176,7 @@ class Cache:
         def work() -> None:
             fetch(fill, self.folder, stores, image, listing)
             with suppress(RuntimeError):  # the loop has been closed: nobody asks any more
-                loop.call_soon_threadsafe(self._fills.pop, image.id, None)
+                loop.call_soon_threadsafe(self._forget, image.id, fill)
             if fill.good:
                 self._make_room()
 
