@@ -31,7 +31,8 @@ start() {
     # Barbican reads sys.argv as options of its own, but here they are gunicorn's.
     printf 'import sys\nsys.argv = sys.argv[:1]\nfrom paste.deploy import loadapp\napplication = loadapp("config:%s/paste.ini")\n' \
         "$home" >"$home/face.py"
-    in_background env HOME="$home" "$programs/gunicorn" -w 1 --threads 4 -b "127.0.0.1:$port" --pythonpath "$home" \
+    # By the name in its title it is known as ours.
+    in_background env HOME="$home" "$programs/gunicorn" --name "$home" -w 1 --threads 4 -b "127.0.0.1:$port" --pythonpath "$home" \
         face:application
 }
 
