@@ -40,6 +40,7 @@ CLIENTS = Environment(
     ("python-openstackclient", "openstacksdk", "python-glanceclient"),
     Path(__file__).with_name("constraints.txt"),
 )
+NOVA = Environment("nova", ("nova",), Path(__file__).with_name("nova-constraints.txt"))
 TEMPEST = Environment("tempest", ("tempest",), Path(__file__).with_name("tempest-constraints.txt"))
 
 
