@@ -5,18 +5,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require_writer
 from glimpse.catalog.events import tell_image, tell_task
 from glimpse.catalog.locations import Offer, require_formats
 from glimpse.catalog.ports import Allowance, Charge, Resource
 from glimpse.catalog.quotas import allowance, storage_quota
+from glimpse.catalog.tasks import pending
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Forbidden
-from glimpse.domain.image import Image, Location
+from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus
-from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.domain.tasks import TaskType
 from glimpse.jobs.ports import Job
 
 
@@ -47,29 +47,14 @@ def begin_location_import(
     if image.status is not ImageStatus.QUEUED:
         raise Conflict(f"Image {image_id} is {image.status}; it can get its first location while queued.")
     require_formats(image)
-    task = _task(catalog, caller, image, offer, request_id)
-    job = Job(task.id, TaskType.LOCATION_IMPORT.value, image_id, _arguments(catalog, caller, offer))
+    given = {"image_id": image.id, "loc_url": offer.location.url, "validation_data": dict(offer.digests)}
+    task = pending(catalog, caller, TaskType.LOCATION_IMPORT, image, given, request_id)
+    job = Job(task.id, task.type.value, image_id, _arguments(catalog, caller, offer))
     catalog.records.location_imports.begin(task, job, task.created_at)
     tell_task(catalog, "task.create", task)
     importing = replace(image, status=ImageStatus.IMPORTING, updated_at=task.created_at)
     tell_image(catalog, "image.update", importing)
     return job
-
-
-def _task(catalog: Catalog, caller: Caller, image: Image, offer: Offer, request_id: str) -> Task:
-    now = catalog.clock()
-    return Task(
-        id=str(uuid4()),
-        type=TaskType.LOCATION_IMPORT,
-        status=TaskStatus.PENDING,
-        owner=image.owner or caller.project_id or "",
-        created_at=now,
-        updated_at=now,
-        image_id=image.id,
-        request_id=request_id[:64],
-        user_id=caller.user_id,
-        input={"image_id": image.id, "loc_url": offer.location.url, "validation_data": dict(offer.digests)},
-    )
 
 
 def _arguments(catalog: Catalog, caller: Caller, offer: Offer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from glimpse.catalog.catalog import Catalog, find_image, require_rule, require_w
 from glimpse.catalog.events import tell_task
 from glimpse.catalog.task_ports import TaskQuery
 from glimpse.domain.caller import Caller
+from glimpse.domain.image import Image
 from glimpse.domain.tasks import Task, TaskStatus, TaskType
 from glimpse.jobs.ports import Job
 from glimpse.jobs.report import progress_text
@@ -51,6 +52,25 @@ def refuse(
     for event in ("task.create", "task.failure", "task.run"):
         tell_task(catalog, event, task)
     return task
+
+
+def pending(
+    catalog: Catalog, caller: Caller, type_: TaskType, image: Image, given: Mapping[str, Any], request_id: str
+) -> Task:
+    """A task about an image that a job will do. It is not noted yet."""
+    now = catalog.clock()
+    return Task(
+        id=str(uuid4()),
+        type=type_,
+        status=TaskStatus.PENDING,
+        owner=image.owner or caller.project_id or "",
+        created_at=now,
+        updated_at=now,
+        image_id=image.id,
+        request_id=request_id[:64],
+        user_id=caller.user_id,
+        input=given,
+    )
 
 
 def require_creator(catalog: Catalog, caller: Caller) -> None:

@@ -4,20 +4,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
-from uuid import uuid4
 
 from glimpse.catalog.catalog import Catalog, find_image, require_writer
 from glimpse.catalog.events import tell_image, tell_task
 from glimpse.catalog.images import Draft, drafted
 from glimpse.catalog.ports import Resource
 from glimpse.catalog.quotas import allowance, unit
-from glimpse.catalog.tasks import require_creator
+from glimpse.catalog.tasks import pending, require_creator
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded
 from glimpse.domain.image import Image, ImageChange, changed
 from glimpse.domain.properties import FAILED_IMPORT, IMPORT_TASK, IMPORTING_TO
 from glimpse.domain.status import ImageStatus
-from glimpse.domain.tasks import Task, TaskStatus, TaskType
+from glimpse.domain.tasks import Task, TaskType
 from glimpse.jobs.ports import Job
 from glimpse.transfer.transfer import Stores
 
@@ -80,28 +79,28 @@ def begin_import(
     image = find_image(catalog, caller, image_id, "copy_image" if copying else "modify_image")
     require_writer(caller)
     check_choice(stores, wanted)
-    status = _STATUS[wanted.method]
-    if image.status is not status:
-        raise Conflict(f"Image {image_id} is {image.status}; {wanted.method} takes one that is {status}.")
-    if wanted.method is not Method.GLANCE_DOWNLOAD:
-        _require_formats(image)
+    _require_ready(image, wanted.method)
     targets = _targets(stores, wanted, image if copying else None)
     if not targets:
         return None
-    task = _task(catalog, caller, image, wanted, targets, request_id)
+    given = {"image_id": image.id, "import_req": dict(wanted.shown), "backend": list(targets)}
+    task = pending(catalog, caller, TaskType.API_IMAGE_IMPORT, image, given, request_id)
     job = Job(task.id, task.type.value, image_id, _arguments(catalog, caller, wanted, targets, seal))
     failed = without(image.properties.get(FAILED_IMPORT), targets)
     shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: failed}
     change = ImageChange({} if copying else {"status": ImageStatus.IMPORTING}, shown)
-    catalog.records.imports.begin(task, job, status, change, task.created_at)
+    catalog.records.imports.begin(task, job, image.status, change, task.created_at)
     tell_task(catalog, "task.create", task)
     tell_image(catalog, "image.update", changed(image, change, task.created_at))
     return job
 
 
-def _require_formats(image: Image) -> None:
+def _require_ready(image: Image, method: Method) -> None:
+    status = _STATUS[method]
+    if image.status is not status:
+        raise Conflict(f"Image {image.id} is {image.status}; {method} takes one that is {status}.")
     for name in ("container_format", "disk_format"):
-        if getattr(image, name) is None:
+        if getattr(image, name) is None and method is not Method.GLANCE_DOWNLOAD:
             raise Conflict(f"The {name} of image {image.id} must be set before the import.")
 
 
@@ -123,10 +122,9 @@ def begin_task(
     require_creator(catalog, caller)
     image = drafted(catalog, caller, draft)
     targets = _targets(stores, wanted, None)
-    begun = _task(catalog, caller, image, wanted, targets, request_id)
-    task = replace(begun, type=TaskType.IMPORT, input=wanted.shown)
+    task = pending(catalog, caller, TaskType.IMPORT, image, wanted.shown, request_id)
     arguments = {**_arguments(catalog, caller, wanted, targets, seal), "deletes_image": True}
-    job = Job(task.id, TaskType.IMPORT.value, image.id, arguments)
+    job = Job(task.id, task.type.value, image.id, arguments)
     shown = {IMPORT_TASK: task.id, IMPORTING_TO: ",".join(targets), FAILED_IMPORT: ""}
     importing = replace(image, status=ImageStatus.IMPORTING, properties={**image.properties, **shown})
     catalog.records.imports.create(importing, allowance(catalog, caller), task, job)
@@ -166,29 +164,6 @@ def _targets(stores: Stores, wanted: Wanted, copied: Image | None) -> tuple[str,
         if name in present:
             raise Invalid("stores", f"the image is in '{name}' already")
     return chosen
-
-
-def _task(
-    catalog: Catalog,
-    caller: Caller,
-    image: Image,
-    wanted: Wanted,
-    targets: tuple[str, ...],
-    request_id: str,
-) -> Task:
-    now = catalog.clock()
-    return Task(
-        id=str(uuid4()),
-        type=TaskType.API_IMAGE_IMPORT,
-        status=TaskStatus.PENDING,
-        owner=image.owner or caller.project_id or "",
-        created_at=now,
-        updated_at=now,
-        image_id=image.id,
-        request_id=request_id[:64],
-        user_id=caller.user_id,
-        input={"image_id": image.id, "import_req": dict(wanted.shown), "backend": list(targets)},
-    )
 
 
 def _arguments(
