@@ -8,7 +8,7 @@ returned, and all of it is durable after.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from glimpse.domain.errors import GlimpseError
@@ -27,10 +27,14 @@ class StoreObjectMissing(GlimpseError):
 
 @dataclass(frozen=True, slots=True)
 class ObjectKey:
-    """The name of an object to be written: the image, and the attempt (unique for each try)."""
+    """The name of an object to be written: the image, and the attempt (unique for each try).
+
+    Whose bytes they will be, `owner` tells backends that note it: a project, None if it is not known.
+    """
 
     image_id: str
     attempt: str
+    owner: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.image_id}.{self.attempt}"

@@ -96,7 +96,7 @@ def _take_over(transfer: Transfer, intent: Intent) -> None:
 
 def object_key(intent: Intent) -> ObjectKey:
     """The name under which a write goes to its store: unique to this attempt."""
-    return ObjectKey(intent.target, intent.id)
+    return ObjectKey(intent.target, intent.id, intent.project_id)
 
 
 def give_up(

@@ -60,7 +60,7 @@ def volume_of(url: str) -> str:
 
 
 def test_committed_volume_is_what_glance_would_have_made(server: CinderServer) -> None:
-    key = new_key()
+    key = replace(new_key(), owner="project")
     writer = server.store.open_writer(key, None)
     (made,) = server.api.find("glimpse_attempt", key.attempt)
     assert made.name == f"incoming-{key}"
@@ -73,6 +73,7 @@ def test_committed_volume_is_what_glance_would_have_made(server: CinderServer) -
     assert (volume.name, volume.status, volume.gib) == (f"image-{key.image_id}", "available", 1)
     assert volume.metadata["glance_image_id"] == key.image_id
     assert volume.metadata["image_size"] == str(len(CONTENT))
+    assert volume.metadata["image_owner"] == "project"
     assert volume.metadata["readonly"] == "True"
     old_url = f"cinder://{made.id}"
     assert server.store.owns(old_url)

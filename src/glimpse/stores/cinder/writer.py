@@ -113,6 +113,8 @@ class VolumeWriter:
             ATTEMPT: self._key.attempt,
             "glance_image_id": self._key.image_id,
             "image_size": str(self._offset),
+            # By which Cinder knows whose volume it may clone.
+            **({"image_owner": self._key.owner} if self._key.owner else {}),
         }
         try:
             with self._device_errors():
