@@ -43,7 +43,7 @@ QUICK := tests/unit tests/contract tests/api tests/museum
 
 test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
 	$(BIN)/pytest --numprocesses auto --dist loadfile $(QUICK)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(QUICK) tests/faults)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(QUICK) tests/faults)
 	$(BIN)/pytest tests/faults
 
 conformance: $(VENV)/.developer  ## Tempest's image tests against a running service

