@@ -48,3 +48,20 @@ def test_functions_can_be_read_at_once(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_modules_say_what_they_are_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+# What only extras bring, by the names of the modules.
+EXTRAS = (
+    *("botocore", "castellan", "MySQLdb", "oslo_messaging", "openstack", "os_brick", "psycopg", "pymongo"),
+    *("pymysql", "pyVmomi", "qemu", "rados", "rbd", "swiftclient"),
+)
+
+
+def test_commands_start_without_extras() -> None:
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r}))"
+    used = "from glimpse.cli import main, glance_api, glance_cache, glance_cache_manage, glance_manage"
+    more = "from glimpse.cli import glance_registry, glance_scrubber, glance_status"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{hidden}\n{used}\n{more}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

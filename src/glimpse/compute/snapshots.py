@@ -5,9 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-from qemu.qmp import QMPClient
+from typing import TYPE_CHECKING, Any
 
 from glimpse.compute.checks import read_through, virtual_size
 from glimpse.compute.disks import GIB, copy, make_target
@@ -17,6 +15,9 @@ from glimpse.compute.machine import MONITOR, ROOT, is_running, root_node
 from glimpse.compute.monitor import connected, execute
 from glimpse.domain.errors import GlimpseError, Unavailable
 from glimpse.signing.properties import CURRENT, LIBERTY, MASK, SALT
+
+if TYPE_CHECKING:
+    from qemu.qmp import QMPClient
 
 LOG = logging.getLogger(__name__)
 
@@ -85,13 +86,13 @@ async def _back_up(instance: Instance, file: Path) -> None:
         raise Unavailable("disk of the instance", f"it cannot be copied: {job['error']}")
 
 
-async def _concluded(client: QMPClient) -> dict[str, Any]:
+async def _concluded(client: "QMPClient") -> dict[str, Any]:
     while (job := await _job(client)) is None or job["status"] != "concluded":
         await asyncio.sleep(_POLL_SECONDS)
     return job
 
 
-async def _clear(client: QMPClient) -> None:
+async def _clear(client: "QMPClient") -> None:
     if (job := await _job(client)) is not None:
         if job["status"] != "concluded":
             with suppress(Unavailable):
@@ -103,7 +104,7 @@ async def _clear(client: QMPClient) -> None:
         await execute(client, "blockdev-del", node_name=_JOB)
 
 
-async def _job(client: QMPClient) -> dict[str, Any] | None:
+async def _job(client: "QMPClient") -> dict[str, Any] | None:
     jobs: list[dict[str, Any]] = await execute(client, "query-jobs")
     return next((job for job in jobs if job["id"] == _JOB), None)
 
