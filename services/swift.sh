@@ -126,7 +126,6 @@ pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempur
 use = egg:swift#proxy
 allow_account_management = true
 account_autocreate = true
-node_timeout = 60
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:gatekeeper]
