@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.barbican import Barbican, find_barbican
 from tests.clients.client import Clients
 from tests.clients.environment import CLIENTS, RegistryUnreachable, prepare
 from tests.clients.keystone import Keystone, find_keystone
@@ -65,3 +66,12 @@ def keystone_server(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory
     """Our `glance-api` behind Keystone, where its catalog says that the image service is."""
     with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), {}) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def barbican() -> Barbican:
+    """A real Barbican, behind Keystone."""
+    found = find_barbican()
+    if found is None:
+        pytest.skip("Barbican is not running; start it with: make services-all")
+    return found

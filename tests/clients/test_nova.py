@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.clients.barbican import Barbican, find_barbican
+from tests.clients.barbican import Barbican
 from tests.clients.client import PROGRAMS, Clients
 from tests.clients.environment import NOVA, RegistryUnreachable, prepare
 from tests.clients.keystone import Keystone
@@ -56,14 +56,6 @@ class Cloud:
     def fetch(self, image: str, file: Path) -> list[str]:
         """The command by which Nova fetches an image."""
         return ["python", str(PROGRAMS / "nova_download.py"), *self.words, image, str(file)]
-
-
-@pytest.fixture(scope="module")
-def barbican() -> Barbican:
-    found = find_barbican()
-    if found is None:
-        pytest.skip("Barbican is not running; start it with: make services-all")
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.barbican import Barbican, find_barbican
+from tests.clients.barbican import Barbican
 from tests.clients.client import Clients
 from tests.clients.keystone import Keystone, unique, variables
 from tests.clients.operated import in_the_catalog
@@ -19,14 +19,6 @@ pytestmark = [pytest.mark.clients, pytest.mark.services]
 
 GLIMPSE = CHECKOUT / ".venv" / "bin" / "glimpse"
 FORMATS = ("--disk-format", "raw", "--container-format", "bare")
-
-
-@pytest.fixture(scope="module")
-def barbican() -> Barbican:
-    found = find_barbican()
-    if found is None:
-        pytest.skip("Barbican is not running; start it with: make services-all")
-    return found
 
 
 @pytest.fixture(scope="module")
