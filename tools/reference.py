@@ -3,7 +3,7 @@
 A test compares the pages with what this module would write, so that nothing stays undocumented.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from glimpse.api.operations import Operation
 from glimpse.api.problems import STATUS
+from glimpse.api.v1.routes import OPERATIONS as V1_OPERATIONS
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.cli.glance_api import glance_api
 from glimpse.cli.glance_cache import cleaner, prefetcher, pruner
@@ -59,9 +60,15 @@ def _api() -> Iterator[str]:
     yield "The same as OpenAPI: `/openapi.json`; in a browser: `/docs`."
     yield "Versions: `/` and `/versions`. Health: `/healthcheck`."
     yield ""
+    yield from _operations(OPERATIONS)
+    yield from ("", "## Image API v1", "", "With `enable_v1_api` the service answers these, too.", "")
+    yield from _operations(V1_OPERATIONS)
+
+
+def _operations(operations: Iterable[Operation]) -> Iterator[str]:
     yield "| Operation | What it does | Success | May also answer |"
     yield "|---|---|---|---|"
-    for operation in OPERATIONS:
+    for operation in operations:
         yield _operation(operation)
 
 

@@ -297,6 +297,7 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
             frozenset(cors.allow_headers),
         ),
         disabling,
+        settings.shown.enable_v1_api,
     )
 
 

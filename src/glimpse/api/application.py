@@ -20,6 +20,7 @@ from glimpse.api.operations import Operation, Resource
 from glimpse.api.problems import answer, preferred, problem
 from glimpse.api.requests import CALLER, REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
+from glimpse.api.v1.routes import OPERATIONS as V1_OPERATIONS
 from glimpse.api.v2.documents import json_response
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import LISTED, canonical_path, listed, versions
@@ -43,7 +44,11 @@ def make_application(service: Service, lifespan: Lifespan) -> ASGIApp:
         Route("/docs", lambda _: Response(page, media_type="text/html")),
     ]
     router = Router(routes, redirect_slashes=False, default=_unknown, lifespan=lifespan)
-    names = listed(several_stores=service.transfer.stores.several, cache=service.cache is not None)
+    names = listed(
+        several_stores=service.transfer.stores.several,
+        cache=service.cache is not None,
+        old=service.options.enable_v1_api,
+    )
     return Front(router, service, names)
 
 
@@ -53,9 +58,10 @@ def _resources(service: Service) -> list[Route]:
     def turn(operation: Operation) -> tuple[bool, str]:
         return not operation.path.startswith("/v2/images"), operation.path
 
+    answered = (*OPERATIONS, *V1_OPERATIONS) if service.options.enable_v1_api else OPERATIONS
     return [
         Route(path, Resource(service, list(operations)))
-        for path, operations in groupby(sorted(OPERATIONS, key=turn), key=lambda operation: operation.path)
+        for path, operations in groupby(sorted(answered, key=turn), key=lambda operation: operation.path)
     ]
 
 
@@ -108,7 +114,7 @@ class Front:
         response = self._negotiated(Request(scope), path, canonical)
         if response is None:
             response = await self._authenticate(scope, headers, str(canonical))
-        if response is None and canonical == "/v2":
+        if response is None and canonical in ("/v2", "/v1"):
             base = base_url(Request(scope), self._service.public_endpoint)
             response = RedirectResponse(f"{base}{path}/", HTTPStatus.FOUND)
         if response is not None:

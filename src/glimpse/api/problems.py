@@ -13,6 +13,7 @@ from glimpse.stores.base import StoreObjectMissing
 STATUS: Mapping[type[errors.GlimpseError], HTTPStatus] = {
     errors.Invalid: HTTPStatus.BAD_REQUEST,
     errors.SizeMismatch: HTTPStatus.BAD_REQUEST,
+    errors.ChecksumMismatch: HTTPStatus.BAD_REQUEST,
     errors.SignatureInvalid: HTTPStatus.BAD_REQUEST,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,

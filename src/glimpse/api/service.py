@@ -26,6 +26,7 @@ class Options:
     cors: Cors = NO_SCRIPTS
     # The service says that it is not well as long as this file is there.
     disable_by_file_path: str = ""
+    enable_v1_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from glimpse.catalog.catalog import (
     require_writer,
     seen_by,
 )
-from glimpse.catalog.events import tell_image, tell_saved
+from glimpse.catalog.events import tell_image, tell_image_by_id, tell_saved
 from glimpse.catalog.ports import Intent, PageQuery, Viewer
 from glimpse.catalog.quotas import allowance
 from glimpse.domain.caller import Caller
@@ -217,6 +217,17 @@ def delete(catalog: Catalog, worker: Worker, caller: Caller, image_id: str) -> l
     gone = replace(image, status=status, updated_at=now)
     tell_image(catalog, "image.delete", gone, deleted_at=now)
     return intents
+
+
+def kill(catalog: Catalog, image_id: str) -> None:
+    """Mark a queued image as one that will not get the data it was registered with.
+
+    :raises NotFound: the image is gone. :raises Conflict: it is not queued.
+    """
+    catalog.records.images.move(
+        image_id, frozenset({ImageStatus.QUEUED}), ImageStatus.KILLED, catalog.clock()
+    )
+    tell_image_by_id(catalog, image_id)
 
 
 def deactivate(catalog: Catalog, caller: Caller, image_id: str) -> None:

@@ -2,11 +2,22 @@
 
 from dataclasses import replace
 
-from glimpse.catalog.catalog import Catalog, find_image, require, require_rule, require_writer
+from glimpse.catalog.catalog import (
+    Catalog,
+    find_image,
+    is_visible,
+    policy_target,
+    require,
+    require_rule,
+    require_writer,
+)
 from glimpse.catalog.events import is_told, tell_member
+from glimpse.catalog.ports import PageQuery, SortKey, Viewer
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Forbidden, NotFound
 from glimpse.domain.image import Image, Member, MemberStatus, Visibility
+
+_NEWEST_FIRST = (SortKey("created_at"), SortKey("id"))
 
 
 def _owns(image: Image, caller: Caller) -> bool:
@@ -46,6 +57,27 @@ def show_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str)
     _require_business(image, caller, member_id)
     require(catalog, caller, "get_member", image)
     return catalog.records.members.get(image_id, member_id)
+
+
+def shared_with(catalog: Catalog, caller: Caller, member_id: str) -> list[Image]:
+    """The images that are shared with a project, newest first: those whose members the caller may see.
+
+    They are the caller's own, or all if it is the caller's project. Hidden images are not among them.
+    """
+    query = PageQuery(_NEWEST_FIRST, catalog.limits.api_limit_max, Visibility.SHARED, member_status=None)
+    found: list[Image] = []
+    while True:
+        page = catalog.records.images.page(query, Viewer(member_id))
+        found += [
+            image
+            for image in page
+            if image.member == member_id
+            and is_visible(image, caller)
+            and catalog.policy.allows("get_members", caller, policy_target(image))
+        ]
+        if len(page) < query.limit or not page:
+            return found
+        query = replace(query, marker=page[-1])
 
 
 def add_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> Member:

@@ -143,7 +143,6 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "enforce_secure_rbac": "since Glance 26; the new defaults of the policy are in force",
         "owner_is_tenant": "since Glance 22; owners are projects",
         "admin_role": "since Glance 22; use the policy rule context_is_admin",
-        "enable_v1_api": f"{_OLD_API} 17",
         "enable_v2_api": f"{_OLD_API} 21; the API v2 is always there",
         "enable_v3_api": f"{_OLD_API} 12",
         "enable_v1_registry": _REGISTRY,

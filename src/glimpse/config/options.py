@@ -49,6 +49,7 @@ DEFAULT = (
     cfg.IntOpt(
         "max_request_id_length", default=64, min=0, help="Longest request id taken from a client; 0: any."
     ),
+    cfg.BoolOpt("enable_v1_api", default=False, help="Answer the Image API v1, too (docs/v1.md)."),
     cfg.BoolOpt("show_image_direct_url", default=False, help="Show `direct_url`: where an image's data is."),
     cfg.BoolOpt("show_multiple_locations", default=False, help="Show and edit all locations of an image."),
     cfg.StrOpt("property_protection_file", help="Who may do what to which property: an INI file."),

@@ -92,6 +92,7 @@ class ShownSettings:
     show_image_direct_url: bool
     show_multiple_locations: bool
     max_request_id_length: int
+    enable_v1_api: bool
 
 
 def read_logs(config: cfg.ConfigOpts, program: str) -> LogSettings:
@@ -115,7 +116,10 @@ def read_signing(config: cfg.ConfigOpts) -> SigningSettings:
 def read_shown(config: cfg.ConfigOpts) -> ShownSettings:
     """What the options say of the API's documents and headers."""
     return ShownSettings(
-        config.show_image_direct_url, config.show_multiple_locations, config.max_request_id_length
+        config.show_image_direct_url,
+        config.show_multiple_locations,
+        config.max_request_id_length,
+        config.enable_v1_api,
     )
 
 

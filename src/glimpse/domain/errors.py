@@ -3,6 +3,7 @@
 GlimpseError
 ├── Invalid                   a field of the request breaks a rule
 ├── SizeMismatch              the bytes are fewer or more than announced
+├── ChecksumMismatch          the bytes have another checksum than announced
 ├── SignatureInvalid          the bytes are not those that were signed
 ├── Unauthenticated           nobody, or not who they say
 ├── Forbidden                 known, but not allowed
@@ -61,6 +62,18 @@ class SizeMismatch(GlimpseError):
     def __str__(self) -> str:
         relation = "more than" if self.received > self.announced else "only"
         return f"Size mismatch: {self.announced} bytes were announced, {relation} {self.received} arrived"
+
+
+@dataclass(eq=False)
+class ChecksumMismatch(GlimpseError):
+    """The announced checksum and that of the received bytes differ."""
+
+    code: ClassVar[str] = "checksum-mismatch"
+    announced: str
+    received: str
+
+    def __str__(self) -> str:
+        return f"Checksum mismatch: {self.announced} was announced, the data has {self.received}"
 
 
 @dataclass(eq=False)

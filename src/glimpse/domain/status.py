@@ -21,7 +21,8 @@ class ImageStatus(StrEnum):
 _I = ImageStatus
 
 IMAGE_TRANSITIONS: Mapping[ImageStatus, frozenset[ImageStatus]] = {
-    _I.QUEUED: frozenset({_I.SAVING, _I.UPLOADING, _I.IMPORTING, _I.ACTIVE, _I.DELETED}),
+    # Killed without having been saved: the data that it came with (API v1) was refused.
+    _I.QUEUED: frozenset({_I.SAVING, _I.UPLOADING, _I.IMPORTING, _I.ACTIVE, _I.KILLED, _I.DELETED}),
     _I.SAVING: frozenset({_I.ACTIVE, _I.QUEUED, _I.KILLED, _I.DELETED}),
     _I.UPLOADING: frozenset({_I.IMPORTING, _I.QUEUED, _I.KILLED, _I.DELETED}),
     _I.IMPORTING: frozenset({_I.ACTIVE, _I.QUEUED, _I.KILLED, _I.DELETED}),

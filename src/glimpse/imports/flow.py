@@ -41,7 +41,7 @@ from glimpse.transfer.removal import drop_copies, remove, settle_writes
 from glimpse.transfer.signatures import needed, verify
 from glimpse.transfer.threads import to_the_end
 from glimpse.transfer.transfer import Transfer
-from glimpse.transfer.upload import check_size
+from glimpse.transfer.upload import check_checksum, check_size
 
 _NEW = frozenset({ImageStatus.IMPORTING})
 _PRESENT = frozenset({ImageStatus.ACTIVE, ImageStatus.DEACTIVATED})
@@ -101,7 +101,8 @@ def import_kind(imports: Imports) -> Kind:
             await _give_up(imports.transfer, job, str(error), ImageStatus.KILLED)
 
     async def give_up(job: Job, reason: str) -> None:
-        await _give_up(imports.transfer, job, reason)
+        # A job that an older release began does not say it.
+        await _give_up(imports.transfer, job, reason, ImageStatus(job.arguments.get("failed", "queued")))
 
     return Kind(run, give_up, imports.concurrency, attempts=4)
 
@@ -115,7 +116,8 @@ async def _run(imports: Imports, job: Job, progress: Progress) -> None:
     await settle_writes(transfer, image.id, job.arguments["stores"])
     roles = frozenset(job.arguments["roles"])
     draft = Draft(image, roles, image.disk_format, image.container_format)
-    size = None
+    announced = job.arguments["source"].get("size")
+    size = None if announced is None else int(announced)
     if job.arguments["method"] == Method.GLANCE_DOWNLOAD:
         where, prefixes = job.arguments["source"], imports.extra_properties
         size = await transfer.threads.bulk(
@@ -221,6 +223,7 @@ async def _receive(imports: Imports, work: _Work, copies: Copies, source: Source
     await verify(imports.transfer.threads, work.verifier, received.by_algorithm)
     _judge(imports, work, received)
     if not imports.transforms(work.job):
+        check_checksum(work.job.arguments["source"].get("checksum"), received.digests.checksum)
         _compare(work, source, received)
     return received
 
@@ -341,9 +344,7 @@ def _joined(names: str | None, more: Mapping[str, str]) -> str:
     return ",".join([name for name in (without(names, more), *more) if name])
 
 
-async def _give_up(
-    transfer: Transfer, job: Job, reason: str, status: ImageStatus = ImageStatus.QUEUED
-) -> None:
+async def _give_up(transfer: Transfer, job: Job, reason: str, status: ImageStatus) -> None:
     catalog, record = transfer.catalog, transfer.threads.record
     change = None if job.arguments.get("deletes_image") else await _failure(transfer, job)
     now = catalog.clock()

@@ -43,8 +43,9 @@ _STATUS: Mapping[Method, ImageStatus] = {
 class Wanted:
     """What a client asks for. `named` are stores, `header` is one from the request's head.
 
-    `source` is what the method needs to know: `url`, and `token` where that is another Glance's. `shown` is
-    the request as tasks show it.
+    `source` is what the method needs to know: `url`, and `token` where that is another Glance's, and what was
+    announced of the data: `size` and `checksum`. `shown` is the request as tasks show it. The image becomes
+    `failed` if the import fails.
     """
 
     method: Method
@@ -54,6 +55,7 @@ class Wanted:
     must_succeed: bool = True
     source: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, Any] = field(default_factory=dict)
+    failed: ImageStatus = ImageStatus.QUEUED
 
 
 def begin_import(
@@ -185,6 +187,7 @@ def _arguments(
         "source": dict(wanted.source),
         "stores": list(targets),
         "must_succeed": wanted.must_succeed,
+        "failed": wanted.failed.value,
         "roles": sorted(caller.roles),
         "project_id": caller.project_id,
         "limits": None if allowed is None else {str(name): most for name, most in allowed.limits.items()},

@@ -8,7 +8,7 @@ from glimpse.catalog.events import tell_failure
 from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import WrittenData
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import LimitExceeded, SignatureInvalid, SizeMismatch
+from glimpse.domain.errors import ChecksumMismatch, LimitExceeded, SignatureInvalid, SizeMismatch
 from glimpse.domain.image import Location
 from glimpse.domain.status import ImageStatus
 from glimpse.signing.verify import Verifier
@@ -28,16 +28,19 @@ async def upload(
     *,
     size: int | None = None,
     store_id: str | None = None,
+    checksum: str | None = None,
+    failed: ImageStatus = ImageStatus.QUEUED,
 ) -> None:
     """Store the bytes of `source` as the data of a queued image, and make it active.
 
-    Whatever is raised, the image is queued again (unless it was deleted meanwhile) and no bytes stay. It is
-    killed if the data is not what its signature is of.
+    Whatever is raised, no bytes stay, and the image is queued again (unless it was deleted meanwhile), or
+    `failed` if the upload had begun. It is killed if the data is not what its signature is of.
 
     :raises Invalid: `store_id` (None: the default) is no store that takes data, or the image has a signature
         that cannot be verified.
     :raises SizeMismatch: `size` was announced and is not what came.
     :raises SignatureInvalid: the image has a signature, which is not of this data.
+    :raises ChecksumMismatch: `checksum` was announced and is not that of the data.
     :raises UnsupportedContent: the data is not of the image's disk format, or unsafe.
     :raises LimitExceeded: the size cap, a quota, or the store's capacity.
     :raises Gone: the image was deleted during the upload.
@@ -49,10 +52,10 @@ async def upload(
         begin_upload, transfer.catalog, transfer.worker, caller, image_id, store.id, size
     )
     try:
-        async with _writing(transfer, write):
+        async with _writing(transfer, write, failed):
             verifier = await transfer.signatures.verifier(write.image.properties, caller)
             async with copies_into(transfer, [write.intent], size) as copies:
-                data = await _receive(transfer, write, copies, source, size, verifier)
+                data = await _receive(transfer, write, copies, source, size, checksum, verifier)
                 await to_the_end(transfer.threads.record(commit_write, transfer.catalog, write, data))
     except BaseException as error:
         tell_failure(transfer.catalog, image_id, error)
@@ -60,13 +63,15 @@ async def upload(
 
 
 @asynccontextmanager
-async def _writing(transfer: Transfer, write: Write) -> AsyncIterator[None]:
-    """The length of a write that has begun. Left by an error, the write is undone."""
+async def _writing(
+    transfer: Transfer, write: Write, failed: ImageStatus = ImageStatus.QUEUED
+) -> AsyncIterator[None]:
+    """The length of a write that has begun. Left by an error, the write is undone, and the image `failed`."""
     transfer.live.add(write.intent.id)
     try:
         yield
     except BaseException as error:
-        status = ImageStatus.KILLED if isinstance(error, SignatureInvalid) else ImageStatus.QUEUED
+        status = ImageStatus.KILLED if isinstance(error, SignatureInvalid) else failed
         store = transfer.stores.named(write.intent.store)
         await to_the_end(transfer.threads.bulk(give_up, transfer, write.intent, store, status))
         raise
@@ -80,12 +85,14 @@ async def _receive(
     copies: Copies,
     source: AsyncIterator[bytes],
     size: int | None,
+    checksum: str | None,
     verifier: Verifier | None,
 ) -> WrittenData:
     image, also = write.image, needed(verifier)
     inspect = image.container_format == "bare"
     received = await copies.receive(source, meter(write, size), inspect=inspect, also=also)
     check_size(size, received.size)
+    check_checksum(checksum, received.digests.checksum)
     await verify(transfer.threads, verifier, received.by_algorithm)
     virtual_size = None
     if received.findings is not None and received.size:
@@ -151,6 +158,12 @@ def check_size(announced: int | None, received: int) -> None:
     """:raises SizeMismatch: so many bytes were announced (None: any number), and others came."""
     if announced is not None and received != announced:
         raise SizeMismatch(announced, received)
+
+
+def check_checksum(announced: str | None, received: str) -> None:
+    """:raises ChecksumMismatch: this MD5 was announced (None: any), and the data has another."""
+    if announced is not None and announced.lower() != received:
+        raise ChecksumMismatch(announced, received)
 
 
 def meter(write: Write, size: int | None) -> Callable[[int], None]:

@@ -14,6 +14,7 @@ from glimpse.stores import base
 CODES = {
     "Invalid": 400,
     "SizeMismatch": 400,
+    "ChecksumMismatch": 400,
     "SignatureInvalid": 400,
     "Unauthenticated": 401,
     "Forbidden": 403,

@@ -83,3 +83,14 @@ def test_links_begin_where_the_service_is_reached(endpoint: str | None, href: st
     assert response.headers["content-type"] == "application/json"
     document = orjson.loads(bytes(response.body))
     assert {version["links"][0]["href"] for version in document["versions"]} == {href}
+
+
+def test_the_old_api() -> None:
+    names = listed(old=True)
+    assert (names[:-2], names[-2:]) == (listed(), ("v1.1", "v1.0"))
+    for path in ("/v1/images", "/v1.0/images", "/v1.1/images"):
+        assert canonical_path(path, "", names) == "/v1/images"
+        assert canonical_path(path, "") is None
+    assert canonical_path("/images", f"{VENDOR}v1", names) == "/v1/images"
+    assert canonical_path("/images", f"{VENDOR}v1") is None
+    assert canonical_path("/v1.2/images", "", names) is None

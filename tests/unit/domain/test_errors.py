@@ -14,6 +14,7 @@ TEXTS: list[tuple[GlimpseError, str, list[str]]] = [
     (errors.Invalid("min_ram", "it is negative"), "invalid", ["min_ram", "it is negative"]),
     (errors.SizeMismatch(10, 7), "size-mismatch", ["10", "only 7"]),
     (errors.SizeMismatch(10, 12), "size-mismatch", ["10", "more than 12"]),
+    (errors.ChecksumMismatch("a1", "b2"), "checksum-mismatch", ["a1", "b2"]),
     (errors.SignatureInvalid("not that data"), "signature-invalid", ["not that data"]),
     (errors.Unauthenticated(), "unauthenticated", ["could not verify"]),
     (errors.Unauthenticated("token expired"), "unauthenticated", ["token expired"]),

@@ -11,9 +11,10 @@ from glimpse.domain.status import (
 )
 
 # The state machine of Image API v2; a deactivated image may also be deleted with a delay and restored, and an
-# image whose data is not what was signed is killed, by whichever road it comes.
+# image whose data is not what was signed is killed, by whichever road it comes; so is one that
+# the API v1 got with data that was refused.
 LEGAL = """
-queued          saving uploading importing active deleted
+queued          saving uploading importing active killed deleted
 saving          active queued killed deleted
 uploading       importing queued killed deleted
 importing       active queued killed deleted

@@ -1,26 +1,19 @@
 """Handlers: the bytes of an image."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from glimpse.api.files import FileResponse, PiecesResponse
+from glimpse.api.delivery import DATA_TYPE, deliver
 from glimpse.api.requests import announced_size, read_data
 from glimpse.api.service import Call, Service
 from glimpse.api.v2.images import no_content
 from glimpse.catalog.data import readable
-from glimpse.catalog.events import tell_sent
 from glimpse.domain.errors import Invalid, UnsupportedContent
 from glimpse.domain.image import Image
-from glimpse.stores.base import LocalFile
-from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range
-from glimpse.transfer.reading import stream
+from glimpse.transfer.download import Window, plan_content_range, plan_range
 from glimpse.transfer.upload import upload
-
-DATA_TYPE = "application/octet-stream"
 
 
 async def upload_data(service: Service, call: Call, request: Request) -> Response:
@@ -58,40 +51,14 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     size = image.size or 0
     window = _window(call, size, headers.get("ETag"))
-    wanted = window or Window(0, size)
-    cached = await service.cache.open(image, wanted) if service.cache else None
-    data = cached if cached is not None else await open_data(transfer, image, wanted, prefer or ())
-    if data is None:
-        return _no_data()
     status = HTTPStatus.OK
     if window is not None:
         status = HTTPStatus.PARTIAL_CONTENT
         headers["Content-Range"] = f"bytes {window.offset}-{window.offset + window.length - 1}/{size}"
-    length = window.length if window else size
-    headers["Content-Length"] = str(length)
-
-    def told(sent: int) -> None:
-        tell_sent(service.catalog, call.caller, image, sent, length)
-
-    if isinstance(data, LocalFile):
-        return FileResponse(data, status, headers, told)
-    if isinstance(data, AsyncGenerator):
-        return PiecesResponse(data, status, headers, told)
-    chunks = _counted(stream(transfer.threads, data), told)
-    return StreamingResponse(chunks, status, headers, media_type=DATA_TYPE)
-
-
-async def _counted(
-    chunks: AsyncGenerator[bytes, None], told: Callable[[int], None]
-) -> AsyncGenerator[bytes, None]:
-    sent = 0
-    try:
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk
-                sent += len(chunk)
-    finally:
-        told(sent)
+    response = await deliver(
+        service, call.caller, image, window or Window(0, size), status, headers, prefer or ()
+    )
+    return response or _no_data()
 
 
 def _preferred(service: Service, call: Call) -> list[str] | None:

@@ -57,7 +57,7 @@ def read_page_query(query: Query, limits: Limits) -> tuple[PageQuery, str | None
     return replace(page, properties=tuple(properties.items())), marker
 
 
-def _limit(page: PageQuery, value: str, limits: Limits) -> PageQuery:
+def read_limit(page: PageQuery, value: str, limits: Limits) -> PageQuery:
     if not value.isascii() or not value.isdigit():
         raise Invalid("limit", f"'{value}' is not a number of images")
     # More digits than any limit has need not be read.
@@ -87,7 +87,7 @@ def _tag(page: PageQuery, value: str, _: Limits) -> PageQuery:
 
 
 _READERS: dict[str, Callable[[PageQuery, str, Limits], PageQuery]] = {
-    "limit": _limit,
+    "limit": read_limit,
     "visibility": _visibility,
     "member_status": _member_status,
     "os_hidden": _hidden,
@@ -167,10 +167,10 @@ def _time(name: str, value: str) -> Condition:
     known = {"gt", "gte", "lt", "lte", "eq", "neq"}
     if not colon or operator not in known:
         operator, rest = "eq", value
-    return Condition(name, Operator(operator), _moment(name, rest))
+    return Condition(name, Operator(operator), read_moment(name, rest))
 
 
-def _moment(name: str, text: str) -> datetime:
+def read_moment(name: str, text: str) -> datetime:
     try:
         # A plus sign that a client forgot to escape arrives as a blank.
         moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())

@@ -1,0 +1,1 @@
+"""The Image API v1, which is answered where the operator says so."""
