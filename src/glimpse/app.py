@@ -23,6 +23,7 @@ from glimpse.access.protection import read_protection
 from glimpse.access.users import UserFiles
 from glimpse.api.application import make_application
 from glimpse.api.edge import Cors
+from glimpse.api.health import HealthOptions
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.events import Notifier
@@ -279,9 +280,6 @@ def engine_of(settings: Settings, imports: Imports, cache: Cache | None = None) 
 
 def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
     """What the operator decided about the API."""
-    disabling = config.healthcheck.disable_by_file_path
-    if settings.auth_strategy == "paste":
-        disabling = read_pipeline(config, settings.source).disable_by_file_path or disabling
     cors = config.cors
     return Options(
         settings.shown.show_image_direct_url,
@@ -296,8 +294,19 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
             frozenset(cors.allow_methods),
             frozenset(cors.allow_headers),
         ),
-        disabling,
+        _health_options(settings, config),
     )
+
+
+def _health_options(settings: Settings, config: cfg.ConfigOpts) -> HealthOptions:
+    disabling, detailed = config.healthcheck.disable_by_file_path, config.healthcheck.detailed
+    if settings.auth_strategy == "paste":
+        pipeline = read_pipeline(config, settings.source)
+        disabling = pipeline.disable_by_file_path or disabling
+        detailed = detailed if pipeline.detailed_health is None else pipeline.detailed_health
+    own = config.glimpse
+    required = tuple(own.healthcheck_required_stores)
+    return HealthOptions(disabling, detailed, required, own.healthcheck_timeout, own.healthcheck_remember)
 
 
 def _filters(settings: Settings, config: cfg.ConfigOpts) -> tuple[str, ...]:

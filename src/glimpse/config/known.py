@@ -76,8 +76,8 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "filesystem_store_chunk_size": "what is read and written there has fixed sizes"
     },
     "healthcheck": _each(
-        "the health check knows one file alone",
-        "path detailed backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
+        "the health check knows one file, the database and the stores",
+        "path backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
         "ignore_proxied_requests",
     ),
     "oslo_messaging_notifications": {"retry": "what the bus does not take waits in the backlog"},

@@ -221,6 +221,11 @@ HEALTHCHECK = (
         default="/etc/glance/healthcheck_disable",
         help="While this file is there, the health check answers 503. The paste file's own setting wins.",
     ),
+    cfg.BoolOpt(
+        "detailed",
+        default=False,
+        help="Let the health check say why, to whoever asks. The paste file's own setting wins.",
+    ),
 )
 
 CORS = (
@@ -285,6 +290,23 @@ GLIMPSE = (
         default=10.0,
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
+    ),
+    cfg.ListOpt(
+        "healthcheck_required_stores",
+        default=[],
+        help="Stores without which the health check answers 503. Others are named in it.",
+    ),
+    cfg.FloatOpt(
+        "healthcheck_timeout",
+        default=2.0,
+        min=0.1,
+        help="How long the health check waits for the database and for stores, in seconds.",
+    ),
+    cfg.FloatOpt(
+        "healthcheck_remember",
+        default=5.0,
+        min=0.0,
+        help="How long the health check answers by what it found out before, in seconds.",
     ),
     cfg.PortOpt("metrics_port", help="Port of `/metrics` for Prometheus. Default: no metrics are made."),
     cfg.HostAddressOpt(
