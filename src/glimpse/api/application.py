@@ -22,6 +22,7 @@ from glimpse.api.requests import CALLER, REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import LISTED, canonical_path, listed, versions
+from glimpse.domain.correlation import REQUEST
 from glimpse.domain.errors import GlimpseError, Unauthenticated
 from glimpse.transfer.health import health_of
 
@@ -89,6 +90,7 @@ class Front:
             await refusal(scope, receive, send)
             return
         scope[REQUEST_ID] = name
+        REQUEST.set(name)
         sender = _Sender(send, name, granted)
         if scope["method"] == "OPTIONS":
             await Response(media_type="text/html")(scope, receive, sender)
@@ -96,7 +98,7 @@ class Front:
         try:
             await self._route(scope, headers, receive, sender)
         except Exception:
-            LOG.exception("request %s failed", name)
+            LOG.exception("the request failed")
             if not sender.started:
                 text = "The service failed to answer this request."
                 response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, text, headers.get("accept", ""))

@@ -20,6 +20,7 @@ DEFAULT = (
     cfg.StrOpt("log_file", help="File of the log. Default: the standard error output."),
     cfg.StrOpt("log_dir", help="Folder of `log_file`; alone: of a file named like the program."),
     cfg.BoolOpt("use_stderr", default=False, help="Log to the standard error output beside `log_file`."),
+    cfg.BoolOpt("use_json", default=False, help="Log objects of JSON, a line each, with oslo.log's fields."),
     cfg.StrOpt("hashing_algorithm", default="sha512", help="Algorithm of os_hash_value (a name of hashlib)."),
     cfg.IntOpt(
         "image_property_quota", default=128, help="Custom properties of an image; negative: any number."

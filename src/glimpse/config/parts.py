@@ -59,11 +59,12 @@ class NotificationSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Where the log goes, and how much of it."""
+    """Where the log goes, how much of it, and whether as JSON."""
 
     debug: bool
     file: Path | None
     to_stderr: bool
+    use_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def read_logs(config: cfg.ConfigOpts, program: str) -> LogSettings:
     file = None
     if config.log_file or config.log_dir:
         file = Path(config.log_dir or "") / (config.log_file or f"{program}.log")
-    return LogSettings(config.debug, file, config.use_stderr or file is None)
+    return LogSettings(config.debug, file, config.use_stderr or file is None, config.use_json)
 
 
 def read_signing(config: cfg.ConfigOpts) -> SigningSettings:

@@ -1,5 +1,6 @@
 """Handlers: the bytes of an image."""
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from glimpse.domain.image import Image
 from glimpse.stores.base import LocalFile
 from glimpse.transfer.download import Window, open_data, plan_content_range, plan_range
 from glimpse.transfer.reading import stream
+from glimpse.transfer.telling import tell_transfer
 from glimpse.transfer.upload import upload
 
 DATA_TYPE = "application/octet-stream"
@@ -70,7 +72,10 @@ async def download_data(service: Service, call: Call, request: Request) -> Respo
     length = window.length if window else size
     headers["Content-Length"] = str(length)
 
+    begun = time.monotonic()
+
     def told(sent: int) -> None:
+        tell_transfer(image.id, "read", sent, time.monotonic() - begun)
         tell_sent(service.catalog, call.caller, image, sent, length)
 
     if isinstance(data, LocalFile):

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import BinaryIO
@@ -181,7 +182,7 @@ class Cache:
                 self._make_room()
 
         try:
-            Thread(target=work, name=f"fill_{image.id}", daemon=True).start()
+            Thread(target=copy_context().run, args=(work,), name=f"fill_{image.id}", daemon=True).start()
         except RuntimeError as error:
             # Too many run on this host.
             LOG.warning("image %s is not cached: %s", image.id, error)
