@@ -40,13 +40,14 @@ from glimpse.config.settings import (
 )
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
+from glimpse.domain.figures import Count, uncounted
 from glimpse.domain.tasks import TaskType
 from glimpse.imports.flow import Imports, import_kind
 from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
-from glimpse.metrics.serving import prepare_metrics, serve_metrics
+from glimpse.metrics.serving import metrics_wanted, prepare_metrics, serve_metrics
 from glimpse.notify.ports import Bus
 from glimpse.notify.sender import Choice, Sender
 from glimpse.records import open_records
@@ -80,7 +81,7 @@ def create_application(settings: Settings) -> ASGIApp:
             yield
 
     application = make_application(service, lifespan)
-    if settings.metrics.port is None:
+    if not metrics_wanted():
         return application
     # Imported only when used, and after the folder for figures is there.
     from glimpse.api.measured import Measured
@@ -88,16 +89,28 @@ def create_application(settings: Settings) -> ASGIApp:
     return Measured(application)
 
 
-def offer_metrics(settings: Settings) -> None:
-    """Serve metrics of the processes that this one starts, and of itself, if the settings say so.
+def offer_metrics(settings: Settings, port: int | None) -> None:
+    """Serve metrics of the processes that this one starts, and of itself, if there is a port.
+
+    Behind a registry they are those of processes alone, without what the database says.
 
     :raises Invalid: the address cannot be used.
     """
-    if settings.metrics.port is not None:
-        require_database(settings, "metrics_port")
+    if port is not None:
         prepare_metrics()
-        figures = SqlFigures(connect(settings.database_url))
-        serve_metrics(settings.metrics.host, settings.metrics.port, figures)
+        behind = settings.registry.link is not None
+        figures = None if behind else SqlFigures(connect(settings.database_url))
+        serve_metrics(settings.metrics.host, port, figures)
+
+
+def counting() -> Count:
+    """What counts, if this process has a folder for figures."""
+    if not metrics_wanted():
+        return uncounted
+    # Imported only when used, and after the folder for figures is there.
+    from glimpse.metrics.counted import count
+
+    return count
 
 
 @contextlib.asynccontextmanager
@@ -172,6 +185,7 @@ def _transfer(
         signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
+        count=counting(),
     )
 
 
@@ -183,7 +197,12 @@ def records_of(settings: Settings) -> Records:
     link = settings.registry.link
     if link is not None:
         return records_behind(open_registry(settings, link))
-    return open_records(connect(settings.database_url))
+    database = connect(settings.database_url)
+    if metrics_wanted():
+        from glimpse.metrics.counted import count_connections
+
+        database.watch(count_connections)
+    return open_records(database)
 
 
 def require_database(settings: Settings, option: str) -> None:
@@ -219,7 +238,8 @@ def sender_of(settings: Settings) -> Sender | None:
         return None
     require_database(settings, "driver")
     choice = Choice(chosen.publisher_id, chosen.disabled, chosen.backlog)
-    return Sender(bus_of(settings), SqlBacklogRecords(connect(settings.database_url)), choice)
+    backlog = SqlBacklogRecords(connect(settings.database_url))
+    return Sender(bus_of(settings), backlog, choice, count=counting())
 
 
 def bus_of(settings: Settings) -> Bus:
@@ -275,7 +295,8 @@ def engine_of(settings: Settings, imports: Imports, cache: Cache | None = None) 
     }
     if cache is not None:
         kinds[kind_of(cache.node)] = prefetching(cache)
-    return Engine(transfer.catalog.records.jobs, transfer.worker, kinds, transfer.threads.record)
+    records, call = transfer.catalog.records.jobs, transfer.threads.record
+    return Engine(records, transfer.worker, kinds, call, transfer.count)
 
 
 def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
@@ -316,8 +337,13 @@ def _filters(settings: Settings, config: cfg.ConfigOpts) -> tuple[str, ...]:
 
 def stores_of(settings: Settings) -> Stores:
     """The stores, with what the operator says of them."""
+    by_id = {place.id: place.backend.open(place.id) for place in settings.stores}
+    if metrics_wanted():
+        from glimpse.metrics.counted import MeasuredStore
+
+        by_id = {name: MeasuredStore(store) for name, store in by_id.items()}
     return Stores(
-        {place.id: place.backend.open(place.id) for place in settings.stores},
+        by_id,
         settings.default_store,
         several=settings.several_stores,
         listings={place.id: _listing(place) for place in settings.stores},

@@ -310,6 +310,7 @@ GLIMPSE = (
         help="How long the health check answers by what it found out before, in seconds.",
     ),
     cfg.PortOpt("metrics_port", help="Port of `/metrics` for Prometheus. Default: no metrics are made."),
+    cfg.PortOpt("worker_metrics_port", help="Port of `/metrics` of `glimpse worker`. Default: none."),
     cfg.HostAddressOpt(
         "metrics_host",
         default="127.0.0.1",

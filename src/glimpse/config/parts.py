@@ -80,10 +80,11 @@ class SigningSettings:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Where metrics are served; without a port: nowhere."""
+    """Where metrics are served; without a port: nowhere. `glimpse worker` has one of its own."""
 
     host: str
     port: int | None
+    worker_port: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,12 @@ def read_cache(config: cfg.ConfigOpts, state: Path) -> CacheSettings:
         stall_seconds=config.image_cache_stall_time,
         node=config.worker_self_reference_url or socket.gethostname(),
     )
+
+
+def read_metrics(config: cfg.ConfigOpts) -> MetricsSettings:
+    """What the options say of metrics."""
+    own = config.glimpse
+    return MetricsSettings(own.metrics_host, own.metrics_port, own.worker_metrics_port)
 
 
 def read_notifications(config: cfg.ConfigOpts) -> NotificationSettings:

@@ -14,6 +14,7 @@ from typing import Any
 from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import GlimpseError
+from glimpse.domain.figures import Figure
 from glimpse.domain.image import Digests, Location
 from glimpse.stores.base import Store, Writer
 from glimpse.transfer.inspection import Findings, Inspection
@@ -144,7 +145,7 @@ class Copies:
             # Before the first store's work, most of which is waiting for the disk.
             writing[0] = _both(inspection.watch, writing[0])
         threads = self._transfer.threads
-        lanes = [Lane(threads.digests, updating(one)) for one in hashes.values()]
+        lanes = [Lane(threads.digests, self._digesting(name, one)) for name, one in hashes.items()]
         lanes += [Lane(threads.data, work) for work in writing]
 
         def count(total: int) -> None:
@@ -172,6 +173,16 @@ class Copies:
         failures = list(self.failures.values())
         if len(self._copies) - len(failures) < self._least:
             raise failures[0]
+
+    def _digesting(self, name: str, digest: "hashlib._Hash") -> Work:
+        update, count = updating(digest), self._transfer.count
+
+        def work(chunks: Sequence[bytes]) -> None:
+            begun = time.perf_counter()
+            update(chunks)
+            count(Figure.DIGEST_SECONDS, name, time.perf_counter() - begun)
+
+        return work
 
     def _writing(self, copy: Copy) -> Work:
         def write(chunks: Sequence[bytes]) -> None:
