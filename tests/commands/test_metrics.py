@@ -19,7 +19,7 @@ from glimpse.api import measured
 from glimpse.domain.errors import Unavailable
 from glimpse.metrics import counted
 from glimpse.metrics.counted import MeasuredStore
-from glimpse.metrics.serving import FOLDER, Ended, serve_metrics
+from glimpse.metrics.serving import FOLDER, Ended
 from glimpse.stores.base import LocalFile
 from glimpse.stores.memory import MemoryStore
 from tests.server import START_SECONDS, Server, free_port
@@ -139,13 +139,20 @@ def test_what_is_left_of_a_process_that_has_ended(tmp_path: Path, monkeypatch: p
     assert (stale.exists(), mine.exists()) == (False, True)
 
 
-def test_a_node_without_a_database_leaves_its_figures_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+def test_a_node_behind_a_registry_leaves_figures_of_the_database_out(tmp_path: Path) -> None:
     port = free_port()
-    serve_metrics("127.0.0.1", port, None)
-    assert scrape(port) == {}
+    behind = f"data_api = glance.db.registry.api\nregistry_port = {free_port()}\n"
+    server = Server(tmp_path, f"{behind}[glimpse]\nmetrics_port = {port}\n")
+    server.start()
+    try:
+        with server.client() as client:
+            answer = client.get("/healthcheck", headers={"Accept": "application/json"})
+        families = scrape(port)
+    finally:
+        server.stop()
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["DATABASE UNAVAILABLE"])
+    assert value(families, "glimpse_requests") >= 1
+    assert "glimpse_database_up" not in families
 
 
 def test_the_cache_is_counted(tmp_path: Path) -> None:
