@@ -23,6 +23,7 @@ from glimpse.access.protection import read_protection
 from glimpse.access.users import UserFiles
 from glimpse.api.application import make_application
 from glimpse.api.edge import Cors
+from glimpse.api.health import HealthOptions
 from glimpse.api.service import Options, Service
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.events import Notifier
@@ -39,13 +40,14 @@ from glimpse.config.settings import (
 )
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
+from glimpse.domain.figures import Count, uncounted
 from glimpse.domain.tasks import TaskType
 from glimpse.imports.flow import Imports, import_kind
 from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
 from glimpse.jobs.worker import Worker
-from glimpse.metrics.serving import prepare_metrics, serve_metrics
+from glimpse.metrics.serving import metrics_wanted, prepare_metrics, serve_metrics
 from glimpse.notify.ports import Bus
 from glimpse.notify.sender import Choice, Sender
 from glimpse.records import open_records
@@ -79,7 +81,7 @@ def create_application(settings: Settings) -> ASGIApp:
             yield
 
     application = make_application(service, lifespan)
-    if settings.metrics.port is None:
+    if not metrics_wanted():
         return application
     # Imported only when used, and after the folder for figures is there.
     from glimpse.api.measured import Measured
@@ -87,16 +89,28 @@ def create_application(settings: Settings) -> ASGIApp:
     return Measured(application)
 
 
-def offer_metrics(settings: Settings) -> None:
-    """Serve metrics of the processes that this one starts, and of itself, if the settings say so.
+def offer_metrics(settings: Settings, port: int | None) -> None:
+    """Serve metrics of the processes that this one starts, and of itself, if there is a port.
+
+    Behind a registry they are those of processes alone, without what the database says.
 
     :raises Invalid: the address cannot be used.
     """
-    if settings.metrics.port is not None:
-        require_database(settings, "metrics_port")
+    if port is not None:
         prepare_metrics()
-        figures = SqlFigures(connect(settings.database_url))
-        serve_metrics(settings.metrics.host, settings.metrics.port, figures)
+        behind = settings.registry.link is not None
+        figures = None if behind else SqlFigures(connect(settings.database_url))
+        serve_metrics(settings.metrics.host, port, figures)
+
+
+def counting() -> Count:
+    """What counts, if this process has a folder for figures."""
+    if not metrics_wanted():
+        return uncounted
+    # Imported only when used, and after the folder for figures is there.
+    from glimpse.metrics.counted import count
+
+    return count
 
 
 @contextlib.asynccontextmanager
@@ -171,6 +185,7 @@ def _transfer(
         signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
+        count=counting(),
     )
 
 
@@ -182,7 +197,12 @@ def records_of(settings: Settings) -> Records:
     link = settings.registry.link
     if link is not None:
         return records_behind(open_registry(settings, link))
-    return open_records(connect(settings.database_url))
+    database = connect(settings.database_url)
+    if metrics_wanted():
+        from glimpse.metrics.counted import count_connections
+
+        database.watch(count_connections)
+    return open_records(database)
 
 
 def require_database(settings: Settings, option: str) -> None:
@@ -218,7 +238,8 @@ def sender_of(settings: Settings) -> Sender | None:
         return None
     require_database(settings, "driver")
     choice = Choice(chosen.publisher_id, chosen.disabled, chosen.backlog)
-    return Sender(bus_of(settings), SqlBacklogRecords(connect(settings.database_url)), choice)
+    backlog = SqlBacklogRecords(connect(settings.database_url))
+    return Sender(bus_of(settings), backlog, choice, count=counting())
 
 
 def bus_of(settings: Settings) -> Bus:
@@ -274,14 +295,12 @@ def engine_of(settings: Settings, imports: Imports, cache: Cache | None = None) 
     }
     if cache is not None:
         kinds[kind_of(cache.node)] = prefetching(cache)
-    return Engine(transfer.catalog.records.jobs, transfer.worker, kinds, transfer.threads.record)
+    records, call = transfer.catalog.records.jobs, transfer.threads.record
+    return Engine(records, transfer.worker, kinds, call, transfer.count)
 
 
 def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
     """What the operator decided about the API."""
-    disabling = config.healthcheck.disable_by_file_path
-    if settings.auth_strategy == "paste":
-        disabling = read_pipeline(config, settings.source).disable_by_file_path or disabling
     cors = config.cors
     return Options(
         settings.shown.show_image_direct_url,
@@ -296,9 +315,20 @@ def options_of(settings: Settings, config: cfg.ConfigOpts) -> Options:
             frozenset(cors.allow_methods),
             frozenset(cors.allow_headers),
         ),
-        disabling,
+        _health_options(settings, config),
         settings.shown.enable_v1_api,
     )
+
+
+def _health_options(settings: Settings, config: cfg.ConfigOpts) -> HealthOptions:
+    disabling, detailed = config.healthcheck.disable_by_file_path, config.healthcheck.detailed
+    if settings.auth_strategy == "paste":
+        pipeline = read_pipeline(config, settings.source)
+        disabling = pipeline.disable_by_file_path or disabling
+        detailed = detailed if pipeline.detailed_health is None else pipeline.detailed_health
+    own = config.glimpse
+    required = tuple(own.healthcheck_required_stores)
+    return HealthOptions(disabling, detailed, required, own.healthcheck_timeout, own.healthcheck_remember)
 
 
 def _filters(settings: Settings, config: cfg.ConfigOpts) -> tuple[str, ...]:
@@ -308,8 +338,13 @@ def _filters(settings: Settings, config: cfg.ConfigOpts) -> tuple[str, ...]:
 
 def stores_of(settings: Settings) -> Stores:
     """The stores, with what the operator says of them."""
+    by_id = {place.id: place.backend.open(place.id) for place in settings.stores}
+    if metrics_wanted():
+        from glimpse.metrics.counted import MeasuredStore
+
+        by_id = {name: MeasuredStore(store) for name, store in by_id.items()}
     return Stores(
-        {place.id: place.backend.open(place.id) for place in settings.stores},
+        by_id,
         settings.default_store,
         several=settings.several_stores,
         listings={place.id: _listing(place) for place in settings.stores},

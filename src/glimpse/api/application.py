@@ -5,26 +5,27 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from itertools import groupby
-from pathlib import Path
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glimpse.api.edge import cors_headers, forwarded
+from glimpse.api.health import health_route
 from glimpse.api.openapi import openapi_document, reading_page
 from glimpse.api.operations import Operation, Resource
-from glimpse.api.problems import answer, preferred, problem
+from glimpse.api.problems import answer, problem
 from glimpse.api.requests import CALLER, REQUEST_ID, base_url, request_id
 from glimpse.api.service import Service
 from glimpse.api.v1.routes import OPERATIONS as V1_OPERATIONS
-from glimpse.api.v2.documents import json_response
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import LISTED, canonical_path, listed, versions
+from glimpse.domain.correlation import REQUEST
 from glimpse.domain.errors import GlimpseError, Unauthenticated
+from glimpse.transfer.health import health_of
 
 LOG = logging.getLogger(__name__)
 
@@ -34,12 +35,17 @@ Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
 
 
 def make_application(service: Service, lifespan: Lifespan) -> ASGIApp:
-    """The whole HTTP face. `lifespan` runs beside it."""
+    """The whole HTTP face. `lifespan` runs beside it.
+
+    :raises Invalid: the health check needs a store that there is not.
+    """
+    options = service.options.health
+    health = health_of(service.transfer, options.required_stores, options.timeout, options.remember)
     document = orjson.dumps(openapi_document(OPERATIONS, service.catalog.attributes))
     page = reading_page()
     routes = [
         *_resources(service),
-        Route("/healthcheck", _health(service.options.disable_by_file_path), methods=["GET", "HEAD"]),
+        Route("/healthcheck", health_route(health, options), methods=["GET", "HEAD"]),
         Route("/openapi.json", lambda _: Response(document, media_type="application/json")),
         Route("/docs", lambda _: Response(page, media_type="text/html")),
     ]
@@ -90,6 +96,7 @@ class Front:
             await refusal(scope, receive, send)
             return
         scope[REQUEST_ID] = name
+        REQUEST.set(name)
         sender = _Sender(send, name, granted)
         if scope["method"] == "OPTIONS":
             await Response(media_type="text/html")(scope, receive, sender)
@@ -97,7 +104,7 @@ class Front:
         try:
             await self._route(scope, headers, receive, sender)
         except Exception:
-            LOG.exception("request %s failed", name)
+            LOG.exception("the request failed")
             if not sender.started:
                 text = "The service failed to answer this request."
                 response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, text, headers.get("accept", ""))
@@ -166,20 +173,6 @@ class _Sender:
             if self._granted:
                 headers.update(self._granted)
         await self._send(message)
-
-
-def _health(disabling_file: str) -> Callable[[Request], Response]:
-    def answer_health(request: Request) -> Response:
-        well = not disabling_file or not Path(disabling_file).exists()
-        status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
-        reason = "OK" if well else "DISABLED BY FILE"
-        if request.method == "HEAD":
-            return Response(status_code=HTTPStatus.NO_CONTENT if well else status)
-        if preferred(request.headers.get("accept", "")) == "json":
-            return json_response({"detailed": False, "reasons": [reason]}, status)
-        return PlainTextResponse(reason, status)
-
-    return answer_health
 
 
 async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """Answers that are the data of an image, for all versions of the API."""
 
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 
@@ -13,6 +14,7 @@ from glimpse.domain.image import Image
 from glimpse.stores.base import LocalFile
 from glimpse.transfer.download import Window, open_data
 from glimpse.transfer.reading import stream
+from glimpse.transfer.telling import tell_transfer
 
 DATA_TYPE = "application/octet-stream"
 
@@ -35,8 +37,10 @@ async def deliver(
     if data is None:
         return None
     head = {**headers, "Content-Length": str(window.length)}
+    begun = time.monotonic()
 
     def told(sent: int) -> None:
+        tell_transfer(image.id, "read", sent, time.monotonic() - begun)
         tell_sent(service.catalog, caller, image, sent, window.length)
 
     if isinstance(data, LocalFile):

@@ -6,6 +6,7 @@ from typing import Any
 
 from glimpse.access.identity import Identity
 from glimpse.api.edge import NO_SCRIPTS, Cors
+from glimpse.api.health import NO_STORE_NEEDED, HealthOptions
 from glimpse.catalog.catalog import Catalog
 from glimpse.domain.caller import Caller
 from glimpse.imports.flow import Imports
@@ -24,8 +25,7 @@ class Options:
     max_request_id_length: int = 64
     enable_proxy_headers_parsing: bool = False
     cors: Cors = NO_SCRIPTS
-    # The service says that it is not well as long as this file is there.
-    disable_by_file_path: str = ""
+    health: HealthOptions = NO_STORE_NEEDED
     enable_v1_api: bool = False
 
 

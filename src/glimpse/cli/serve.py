@@ -60,7 +60,7 @@ def serve_forever(settings: Settings) -> None:
     password = create_administrator(settings)
     create = functools.partial(create_application, settings)
     listener = bind(settings.bind_host, settings.bind_port)
-    offer_metrics(settings)
+    offer_metrics(settings, settings.metrics.port)
     click.echo(greeting(settings, _url(settings, listener), password))
     if settings.workers == 1:
         uvicorn.Server(_uvicorn_config(settings, create)).run(sockets=[listener])
@@ -96,7 +96,7 @@ def serve_supervised(
         LOG.info("an administrator was created, with the password in %s", password_file(settings))
     create = functools.partial(create_from, settings.source)
     listener = bind(settings.bind_host, settings.bind_port)
-    offer_metrics(settings)
+    offer_metrics(settings, settings.metrics.port)
     LOG.info("listening on %s, workers: %d", _url(settings, listener), settings.workers)
     _serve_by_workers(settings, create, listener)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from glimpse.api.service import Service
-from glimpse.app import background, make_service
+from glimpse.app import background, make_service, offer_metrics
 from glimpse.cli.serve import prepare
 from glimpse.config.settings import Settings
 
@@ -18,10 +18,11 @@ LOG = logging.getLogger(__name__)
 def work_forever(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; then the jobs that are under way are let go for others to take.
 
-    :raises Invalid: the state folder or a file that the settings name cannot be used.
+    :raises Invalid: the state folder, the address of metrics or a file that the settings name cannot be used.
     :raises Unavailable: the database cannot be used.
     """
     prepare(settings)
+    offer_metrics(settings, settings.metrics.worker_port)
     service = make_service(settings)
     worker = service.transfer.worker.id
     asyncio.run(work(service, lambda: _tell(f"Worker {worker} is doing jobs.")))

@@ -40,7 +40,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         **_each(_SERVER, "backlog tcp_keepidle max_header_line http_keepalive client_socket_timeout"),
         **_each(
             _LOG,
-            "log_config_append log_date_format use_syslog use_journal syslog_log_facility use_json "
+            "log_config_append log_date_format use_syslog use_journal syslog_log_facility "
             "use_eventlog log_color watch_log_file log_rotate_interval log_rotate_interval_type "
             "max_logfile_count max_logfile_size_mb log_rotation_type logging_context_format_string "
             "logging_default_format_string logging_debug_format_suffix logging_exception_prefix "
@@ -76,8 +76,8 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "filesystem_store_chunk_size": "what is read and written there has fixed sizes"
     },
     "healthcheck": _each(
-        "the health check knows one file alone",
-        "path detailed backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
+        "the health check knows one file, the database and the stores",
+        "path backends disable_by_file_paths enable_by_file_paths allowed_source_ranges "
         "ignore_proxied_requests",
     ),
     "oslo_messaging_notifications": {"retry": "what the bus does not take waits in the backlog"},

@@ -1,4 +1,4 @@
-"""Logging as oslo.log does it: the same lines, to a file, to the standard error output, or both."""
+"""Logging as oslo.log does it: the same lines or JSON, to a file, to the standard error output, or both."""
 
 import logging
 import re
@@ -7,10 +7,13 @@ from logging.handlers import WatchedFileHandler
 
 from oslo_utils.strutils import mask_password
 
+from glimpse.config.json_logs import JsonFormatter
 from glimpse.config.settings import Settings
+from glimpse.domain.correlation import REQUEST
 from glimpse.domain.errors import Invalid
 
-_FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)s"
+_FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
+_DATE = "%Y-%m-%d %H:%M:%S"
 _NAME = "glimpse"
 
 # Libraries that say too much, as oslo.log quiets them.
@@ -28,6 +31,7 @@ _QUIET = {
     "httpx": logging.WARNING,
 }
 
+_PLAIN = logging.Formatter()
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(@)")
 
 
@@ -48,9 +52,10 @@ def set_up_logs(settings: Settings) -> None:
             handlers.append(WatchedFileHandler(settings.logs.file))
         except OSError as error:
             raise Invalid("log_file", f"{settings.logs.file}: {error.strerror}") from None
+    formatter = JsonFormatter(_DATE) if settings.logs.use_json else logging.Formatter(_FORMAT, _DATE)
     for handler in handlers:
         handler.name = _NAME
-        handler.setFormatter(logging.Formatter(_FORMAT, "%Y-%m-%d %H:%M:%S"))
+        handler.setFormatter(formatter)
         handler.addFilter(_mask)
         root.addHandler(handler)
     root.setLevel(logging.DEBUG if settings.logs.debug else logging.INFO)
@@ -60,6 +65,11 @@ def set_up_logs(settings: Settings) -> None:
 
 def _mask(record: logging.LogRecord) -> bool:
     record.msg, record.args = mask_secrets(record.getMessage()), None
+    if record.exc_info:
+        # Handlers of others may have written it out already.
+        record.exc_text = mask_secrets(record.exc_text or _PLAIN.formatException(record.exc_info))
+    # As oslo.log has it where there is no request.
+    record.request_id = REQUEST.get() or "-"
     return True
 
 

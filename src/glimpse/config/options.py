@@ -20,6 +20,7 @@ DEFAULT = (
     cfg.StrOpt("log_file", help="File of the log. Default: the standard error output."),
     cfg.StrOpt("log_dir", help="Folder of `log_file`; alone: of a file named like the program."),
     cfg.BoolOpt("use_stderr", default=False, help="Log to the standard error output beside `log_file`."),
+    cfg.BoolOpt("use_json", default=False, help="Log objects of JSON, a line each, with oslo.log's fields."),
     cfg.StrOpt("hashing_algorithm", default="sha512", help="Algorithm of os_hash_value (a name of hashlib)."),
     cfg.IntOpt(
         "image_property_quota", default=128, help="Custom properties of an image; negative: any number."
@@ -222,6 +223,11 @@ HEALTHCHECK = (
         default="/etc/glance/healthcheck_disable",
         help="While this file is there, the health check answers 503. The paste file's own setting wins.",
     ),
+    cfg.BoolOpt(
+        "detailed",
+        default=False,
+        help="Let the health check say why, to whoever asks. The paste file's own setting wins.",
+    ),
 )
 
 CORS = (
@@ -287,7 +293,25 @@ GLIMPSE = (
         min=1.0,
         help="Silence after which another worker undoes a write, in seconds.",
     ),
+    cfg.ListOpt(
+        "healthcheck_required_stores",
+        default=[],
+        help="Stores without which the health check answers 503. Others are named in it.",
+    ),
+    cfg.FloatOpt(
+        "healthcheck_timeout",
+        default=2.0,
+        min=0.1,
+        help="How long the health check waits for the database and for stores, in seconds.",
+    ),
+    cfg.FloatOpt(
+        "healthcheck_remember",
+        default=5.0,
+        min=0.0,
+        help="How long the health check answers by what it found out before, in seconds.",
+    ),
     cfg.PortOpt("metrics_port", help="Port of `/metrics` for Prometheus. Default: no metrics are made."),
+    cfg.PortOpt("worker_metrics_port", help="Port of `/metrics` of `glimpse worker`. Default: none."),
     cfg.HostAddressOpt(
         "metrics_host",
         default="127.0.0.1",

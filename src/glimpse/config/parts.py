@@ -59,11 +59,12 @@ class NotificationSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Where the log goes, and how much of it."""
+    """Where the log goes, how much of it, and whether as JSON."""
 
     debug: bool
     file: Path | None
     to_stderr: bool
+    use_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ class SigningSettings:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
-    """Where metrics are served; without a port: nowhere."""
+    """Where metrics are served; without a port: nowhere. `glimpse worker` has one of its own."""
 
     host: str
     port: int | None
+    worker_port: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def read_logs(config: cfg.ConfigOpts, program: str) -> LogSettings:
     file = None
     if config.log_file or config.log_dir:
         file = Path(config.log_dir or "") / (config.log_file or f"{program}.log")
-    return LogSettings(config.debug, file, config.use_stderr or file is None)
+    return LogSettings(config.debug, file, config.use_stderr or file is None, config.use_json)
 
 
 def read_signing(config: cfg.ConfigOpts) -> SigningSettings:
@@ -139,6 +141,12 @@ def read_cache(config: cfg.ConfigOpts, state: Path) -> CacheSettings:
         stall_seconds=config.image_cache_stall_time,
         node=config.worker_self_reference_url or socket.gethostname(),
     )
+
+
+def read_metrics(config: cfg.ConfigOpts) -> MetricsSettings:
+    """What the options say of metrics."""
+    own = config.glimpse
+    return MetricsSettings(own.metrics_host, own.metrics_port, own.worker_metrics_port)
 
 
 def read_notifications(config: cfg.ConfigOpts) -> NotificationSettings:

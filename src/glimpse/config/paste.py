@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oslo_config import cfg
+from oslo_utils.strutils import bool_from_string
 
 from glimpse.config.files import Source
 from glimpse.config.registry import PROGRAM as REGISTRY
@@ -69,6 +70,7 @@ class Pipeline:
     filters: tuple[str, ...]
     # What the file says of the health check, if it does.
     disable_by_file_path: str | None = None
+    detailed_health: bool | None = None
 
     @property
     def by_keystone(self) -> bool:
@@ -102,7 +104,7 @@ def read_pipeline(config: cfg.ConfigOpts, source: Source) -> Pipeline:
         raise Invalid("config_file", f"{path}: {error}") from None
     name = f"{application}-{flavor}" if flavor else application
     words = _walk(_File(path, parser, flavor), name, set())
-    pipeline = Pipeline(path, tuple(words), _disabling_file(parser))
+    pipeline = Pipeline(path, tuple(words), *_health(parser))
     # Nodes show the registry who they are by other means, too; the API knows callers by their tokens alone.
     if ("context" in pipeline.filters) != pipeline.by_keystone and application != REGISTRY:
         raise Invalid("flavor", f"{path}: authtoken and context go together in the pipeline {name}")
@@ -111,9 +113,15 @@ def read_pipeline(config: cfg.ConfigOpts, source: Source) -> Pipeline:
     return pipeline
 
 
-def _disabling_file(parser: configparser.ConfigParser) -> str | None:
-    named = (parser.get(f"{kind}:healthcheck", "disable_by_file_path", fallback=None) for kind in _HEALTH)
-    return next((path for path in named if path), None)
+def _health(parser: configparser.ConfigParser) -> tuple[str | None, bool | None]:
+    """The file that disables the health check, and whether that says why, as far as the paste file tells."""
+
+    def named(name: str) -> str | None:
+        found = (parser.get(f"{kind}:healthcheck", name, fallback=None) for kind in _HEALTH)
+        return next((value for value in found if value), None)
+
+    detailed = named("detailed")
+    return named("disable_by_file_path"), None if detailed is None else bool_from_string(detailed)
 
 
 def _find(config: cfg.ConfigOpts, source: Source, application: str) -> str | None:

@@ -29,6 +29,7 @@ from glimpse.config.parts import (
     read_cache,
     read_imports,
     read_logs,
+    read_metrics,
     read_notifications,
     read_scrubbing,
     read_shown,
@@ -279,7 +280,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         scrubbing=read_scrubbing(config),
         cache=read_cache(config, state),
         notifications=read_notifications(config),
-        metrics=MetricsSettings(config.glimpse.metrics_host, config.glimpse.metrics_port),
+        metrics=read_metrics(config),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glimpse.domain.errors import GlimpseError, Unavailable
+from glimpse.domain.figures import Count, Figure, uncounted
 from glimpse.jobs.ports import Job, JobRecords, Progress
 from glimpse.jobs.worker import Worker
 
@@ -54,8 +55,10 @@ class Engine:
         worker: Worker,
         kinds: Mapping[str, Kind],
         call: Callable[..., Awaitable[Any]],
+        count: Count = uncounted,
     ) -> None:
         self.worker = worker
+        self._count = count
         self._records = records
         self._kinds = kinds
         self._call = call
@@ -122,6 +125,8 @@ class Engine:
     async def _ended(self, kind: Kind, job: Job, progress: Progress) -> bool:
         if job.cancelled or job.attempts > kind.attempts:
             await kind.give_up(job, _CANCELLED if job.cancelled else job.error or _DIED)
+            if job.cancelled:
+                self._count(Figure.JOBS_CANCELLED, job.kind, 1)
             return True
         try:
             await kind.run(job, progress)
@@ -129,6 +134,7 @@ class Engine:
             if job.id not in self._cancelled:
                 raise
             await kind.give_up(job, _CANCELLED)
+            self._count(Figure.JOBS_CANCELLED, job.kind, 1)
         except Unavailable as error:
             return await self._failed(kind, job, str(error))
         except GlimpseError as error:

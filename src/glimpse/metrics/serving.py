@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from glimpse.domain.errors import GlimpseError, Invalid
@@ -18,6 +19,7 @@ from glimpse.domain.errors import GlimpseError, Invalid
 LOG = logging.getLogger(__name__)
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "glimpse-metrics-"
 
 
 class Figures(Protocol):
@@ -35,22 +37,56 @@ class Figures(Protocol):
 
 def prepare_metrics() -> None:
     """Make the folder, before any process begins that writes figures; it goes when this one ends."""
-    os.environ[FOLDER] = tempfile.mkdtemp(prefix="glimpse-metrics-")
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix=_PREFIX)
     atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)
 
 
-def serve_metrics(host: str, port: int, figures: Figures, clock: Callable[[], float] = time.time) -> None:
+def metrics_wanted() -> bool:
+    """Whether this process, or the one that started it, has made the folder."""
+    return Path(os.environ.get(FOLDER, "")).name.startswith(_PREFIX)
+
+
+def serve_metrics(
+    host: str, port: int, figures: Figures | None, clock: Callable[[], float] = time.time
+) -> None:
     """Answer on this address, by a thread. :raises Invalid: the address cannot be used."""
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
+    registry.register(Ended())  # type: ignore[arg-type]
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    registry.register(_Collector(figures, clock))  # type: ignore[arg-type]
+    if figures is not None:
+        registry.register(_Collector(figures, clock))  # type: ignore[arg-type]
     try:
         start_http_server(port, host, registry)
     except OSError as error:
         raise Invalid("metrics_port", f"{host}:{port}: {error.strerror or error}") from None
+
+
+class Ended:
+    """Makes the figures go, before the others are read, that only living processes have."""
+
+    def collect(self) -> Iterator[object]:
+        """Nothing."""
+        from prometheus_client.multiprocess import mark_process_dead
+
+        for file in Path(os.environ[FOLDER]).glob("gauge_live*_*.db"):
+            process = int(file.stem.rpartition("_")[2])
+            if not _is_alive(process):
+                mark_process_dead(process)  # type: ignore[no-untyped-call]
+        return iter(())
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is a process of this id."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class _Collector:

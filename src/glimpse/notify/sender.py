@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from glimpse.catalog.events import Payload
 from glimpse.domain.errors import GlimpseError, Unavailable
+from glimpse.domain.figures import Count, Figure, uncounted
 from glimpse.notify.ports import BacklogRecords, Bus, Message
 
 LOG = logging.getLogger(__name__)
@@ -63,9 +64,15 @@ class Sender:
     """The catalog's port `Notifier`. Its thread runs between `start` and `close`."""
 
     def __init__(
-        self, bus: Bus, backlog: BacklogRecords, choice: Choice, clock: Callable[[], float] = time.time
+        self,
+        bus: Bus,
+        backlog: BacklogRecords,
+        choice: Choice,
+        clock: Callable[[], float] = time.time,
+        count: Count = uncounted,
     ) -> None:
         self.figures = Figures()
+        self._count = count
         self._bus = bus
         self._backlog = backlog
         self._choice = choice
@@ -92,6 +99,7 @@ class Sender:
             if len(self._waiting) >= self._choice.most:
                 self._waiting.popleft()
                 self.figures.dropped += 1
+                self._count(Figure.NOTIFICATIONS, "dropped", 1)
             self._waiting.append(_Event(self._clock(), event, payload, failed))
         if not self._news.is_set():
             self._news.set()
@@ -196,6 +204,7 @@ class Sender:
             self._try_at = self._clock() + RETRY
             return False
         self.figures.sent += 1
+        self._count(Figure.NOTIFICATIONS, "sent", 1)
         return True
 
     def _keep(self) -> None:
@@ -206,6 +215,8 @@ class Sender:
             self._taken.clear()
             self.figures.kept += len(batch)
             self.figures.dropped += dropped
+            self._count(Figure.NOTIFICATIONS, "kept", len(batch))
+            self._count(Figure.NOTIFICATIONS, "dropped", dropped)
 
     def _take(self) -> bool:
         """Take events from those that wait, if none are taken; whether any are now."""

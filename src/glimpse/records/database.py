@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, SelectBase, exc
+from sqlalchemy import Connection, Engine, SelectBase, event, exc
 from sqlalchemy.pool import PoolProxiedConnection
 
 from glimpse.domain.errors import Conflict, Unavailable
@@ -102,6 +102,12 @@ class Database:
             except Collision:
                 time.sleep(random.uniform(0, _PAUSE * attempt))  # noqa: S311
         raise Conflict("Too many others change the same thing at this moment.")
+
+    def watch(self, change: Callable[[int], None]) -> None:
+        """Call `change` with 1 when a connection is taken from a pool, and with -1 when it is given back."""
+        for engine in (self.reader, self.writer):
+            event.listen(engine, "checkout", lambda *_: change(1))
+            event.listen(engine, "checkin", lambda *_: change(-1))
 
     def close(self) -> None:
         """Close all connections."""

@@ -147,4 +147,7 @@ class Store(Protocol):
         """
 
     def usage(self) -> Usage:
-        """How full the store is."""
+        """How full the store is. One that cannot tell is asked something else, so that it is known to answer.
+
+        :raises Unavailable: the store does not answer.
+        """

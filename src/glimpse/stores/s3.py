@@ -123,7 +123,12 @@ class S3Store:
         raise Invalid("url", "locations of this scheme are not taken")
 
     def usage(self) -> Usage:
-        """S3 does not tell."""
+        """S3 does not tell; it is asked whether the bucket is there, unless the first write will make it."""
+        try:
+            self._bucket.check()
+        except NoBucket:
+            if not self._create_bucket:
+                raise
         return Usage(None, None)
 
     def _begin(self, key: ObjectKey, size: int | None) -> _Begun:

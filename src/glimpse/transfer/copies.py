@@ -5,6 +5,7 @@ do; what is left without commit is removed.
 """
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from typing import Any
 from glimpse.catalog.import_ports import Staged
 from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import GlimpseError
+from glimpse.domain.figures import Figure
 from glimpse.domain.image import Digests, Location
 from glimpse.stores.base import Store, Writer
 from glimpse.transfer.inspection import Findings, Inspection
 from glimpse.transfer.lanes import Lane, Work, pump
 from glimpse.transfer.removal import object_key
+from glimpse.transfer.telling import tell_transfer
 from glimpse.transfer.threads import to_the_end
 from glimpse.transfer.transfer import Transfer
 
@@ -109,6 +112,9 @@ class Copies:
         self._copies = copies
         self._algorithm = algorithm
         self._least = least
+        # What has come so far, and where it is.
+        self.size = 0
+        self.committed: tuple[Location, ...] = ()
 
     @property
     def failures(self) -> dict[str, GlimpseError]:
@@ -139,9 +145,14 @@ class Copies:
             # Before the first store's work, most of which is waiting for the disk.
             writing[0] = _both(inspection.watch, writing[0])
         threads = self._transfer.threads
-        lanes = [Lane(threads.digests, updating(one)) for one in hashes.values()]
+        lanes = [Lane(threads.digests, self._digesting(name, one)) for name, one in hashes.items()]
         lanes += [Lane(threads.data, work) for work in writing]
-        total = await pump(source, lanes, meter)
+
+        def count(total: int) -> None:
+            meter(total)
+            self.size = total
+
+        total = await pump(source, lanes, count)
         digests = Digests(hashes["md5"].hexdigest(), self._algorithm, hashes[self._algorithm].hexdigest())
         found = inspection.findings() if inspection is not None else None
         return Received(total, digests, found, {name: one.digest() for name, one in hashes.items()})
@@ -154,13 +165,24 @@ class Copies:
         bulk, stores = self._transfer.threads.bulk, self._transfer.stores
         urls = [(copy.store, await to_the_end(bulk(copy.commit))) for copy in self._copies]
         self.require_enough()
-        return tuple(stores.location(store, url) for store, url in urls if url is not None)
+        self.committed = tuple(stores.location(store, url) for store, url in urls if url is not None)
+        return self.committed
 
     def require_enough(self) -> None:
         """:raises GlimpseError: what the first store failed of, if too few are left that have not."""
         failures = list(self.failures.values())
         if len(self._copies) - len(failures) < self._least:
             raise failures[0]
+
+    def _digesting(self, name: str, digest: "hashlib._Hash") -> Work:
+        update, count = updating(digest), self._transfer.count
+
+        def work(chunks: Sequence[bytes]) -> None:
+            begun = time.perf_counter()
+            update(chunks)
+            count(Figure.DIGEST_SECONDS, name, time.perf_counter() - begun)
+
+        return work
 
     def _writing(self, copy: Copy) -> Work:
         def write(chunks: Sequence[bytes]) -> None:
@@ -189,6 +211,7 @@ async def copies_into(
     """
     bulk, copies = transfer.threads.bulk, [Copy(intent, alone=alone) for intent in intents]
     gathered = Copies(transfer, copies, algorithm or transfer.hashing_algorithm, least)
+    begun = time.monotonic()
     try:
         for copy in copies:
             # A writer that comes into being behind `abort` and `Store.discard` would leave its file for ever.
@@ -198,6 +221,15 @@ async def copies_into(
     finally:
         for copy in copies:
             await to_the_end(bulk(copy.abort))
+        # Data that stays where it was staged is copied nowhere.
+        if intents:
+            _tell(intents[0].image_id, gathered, time.monotonic() - begun)
+
+
+def _tell(image_id: str, copies: Copies, seconds: float) -> None:
+    stores = [str(location.metadata["store"]) for location in copies.committed]
+    what = f"written to {', '.join(stores)}" if stores else "not written"
+    tell_transfer(image_id, what, copies.size, seconds)
 
 
 def updating(digest: "hashlib._Hash") -> Work:

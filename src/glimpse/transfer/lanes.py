@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 
 from glimpse.transfer.threads import to_the_end
 
@@ -32,6 +33,7 @@ class Lane:
     def __init__(self, executor: Executor, work: Work) -> None:
         self._executor = executor
         self._work = work
+        self._context = copy_context()
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
         self._running: asyncio.Future[None] | None = None
@@ -87,7 +89,7 @@ class Lane:
         while self._waiting and self._taken < BATCH_BYTES:
             batch.append(self._waiting.popleft())
             self._taken += len(batch[-1])
-        self._running = self._loop.run_in_executor(self._executor, self._work, batch)
+        self._running = self._loop.run_in_executor(self._executor, self._context.run, self._work, batch)
         self._running.add_done_callback(self._finish)
 
     def _finish(self, future: asyncio.Future[None]) -> None:

@@ -1,7 +1,8 @@
 """The one place where blocking work meets the event loop.
 
 Three pools, so that bulk transfers never keep a record waiting: `records` for short transactions, `data` for
-store calls, `digests` for what only computes.
+store calls, `digests` for what only computes. Work has the context of who asked for it, and with it the
+request's id.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
@@ -55,7 +57,8 @@ class Crew:
             for thread in self._threads:
                 thread.start()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._work.put(lambda: self._perform(function, future))
+        context = copy_context()
+        self._work.put(lambda: context.run(self._perform, function, future))
         return future
 
     def _perform(self, function: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
@@ -109,7 +112,8 @@ class Threads:
     async def bulk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work on bytes, or a call on a store."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.data, lambda: function(*args, **kwargs))
+        context = copy_context()
+        return await loop.run_in_executor(self.data, lambda: context.run(function, *args, **kwargs))
 
 
 async def to_the_end(work: Awaitable[T]) -> T:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from glimpse.catalog.catalog import Catalog
 from glimpse.domain.errors import Invalid, Unavailable
+from glimpse.domain.figures import Count, uncounted
 from glimpse.domain.image import Location
 from glimpse.jobs.worker import Worker
 from glimpse.stores.base import Store
@@ -124,3 +125,4 @@ class Transfer:
     signatures: Signatures = field(default_factory=lambda: Signatures(no_key_manager))
     hashing_algorithm: str = "sha512"
     require_format_match: bool = True
+    count: Count = uncounted

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from glimpse.metrics.counted import MeasuredStore
 from glimpse.stores.base import Store
 from glimpse.stores.bounded import BoundedStore
 from glimpse.stores.callers import Callers
@@ -88,6 +89,23 @@ class FilesystemBackend:
     def close(self) -> None:
         if self._mount.is_mount():
             subprocess.run(["umount", self._mount], check=True)
+
+
+class MeasuredBackend(MemoryBackend):
+    @property
+    def store(self) -> Store:
+        return MeasuredStore(self._memory)
+
+    def full_store(self) -> Store:
+        return MeasuredStore(self._full)
+
+
+class TestMeasured(StoreSuite):
+    server = "the memory of the tests, measured"
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        return MeasuredBackend()
 
 
 class TestMemory(StoreSuite):

@@ -110,3 +110,12 @@ def test_a_file_with_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
     assert pipeline(tmp_path, "keystone\nconfig_file = own.ini", OLD, "own.ini").file == f"{tmp_path}/own.ini"
     with pytest.raises(Invalid, match="absent"):
         pipeline(tmp_path, "keystone\nconfig_file = absent.ini", OLD)
+
+
+@pytest.mark.parametrize(
+    ("said", "detailed"), [("", None), ("detailed = True", True), ("detailed = no", False)]
+)
+def test_health_in_detail(tmp_path: Path, said: str, detailed: bool | None) -> None:
+    text = SHIPPED.replace("[app:healthcheck]", f"[app:healthcheck]\n{said}")
+    assert text != SHIPPED
+    assert pipeline(tmp_path, "keystone", text).detailed_health is detailed

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from glimpse.domain.errors import Invalid, Unavailable
+from glimpse.domain.figures import Figure
 from glimpse.jobs.engine import Engine, Kind, run_jobs
 from glimpse.jobs.ports import Job, JobRecords, Progress
 from glimpse.jobs.worker import Worker
@@ -311,8 +312,11 @@ def test_a_waiting_job_is_cancelled_without_being_done(records: JobRecords, cloc
     work = Work()
     records.add(Job("job-1", "copy", "image", due_at=clock.now + 1000))
     assert records.cancel("job-1", clock.now)
-    do(engine(records, clock, work))
+    counted: list[tuple[str, str, float]] = []
+    kinds = {"copy": Kind(work.perform, work.give_up)}
+    do(Engine(records, Worker("w", 10.0, clock), kinds, call, lambda *count: counted.append(count)))
     assert (work.given_up, work.done) == ({"job-1": "it was cancelled"}, [])
+    assert counted == [(Figure.JOBS_CANCELLED, "copy", 1)]
     assert not records.cancel("job-1", clock.now)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -120,7 +121,10 @@ def test_what_waits_is_sent_first_and_in_order(wire: Wire, backlog: SqlBacklogRe
 def test_the_oldest_are_dropped_and_counted(
     wire: Wire, backlog: SqlBacklogRecords, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sender = Sender(wire, backlog, Choice(most=30))
+    counted: Counter[str] = Counter()
+    sender = Sender(
+        wire, backlog, Choice(most=30), count=lambda _, label, amount: counted.update({label: int(amount)})
+    )
     wire.up = False
     sender.start()
     for number in range(100):
@@ -129,6 +133,7 @@ def test_the_oldest_are_dropped_and_counted(
     sender.close()
     assert backlog.count() == 30
     assert sender.figures.dropped == 70
+    assert (counted["dropped"], counted["kept"], counted["sent"]) == (70, sender.figures.kept, 0)
     assert [one.message["event_type"] for one in backlog.claim(1, 1.0, 0.0)] == ["70"]
 
 

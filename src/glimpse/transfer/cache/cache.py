@@ -5,12 +5,14 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import BinaryIO
 
 from glimpse.catalog.cache_ports import CachedImage, CacheRecords, Hits
 from glimpse.domain.errors import GlimpseError, Unavailable
+from glimpse.domain.figures import Figure
 from glimpse.domain.image import Image
 from glimpse.stores.base import LocalFile
 from glimpse.transfer.cache.fetching import Listing, fetch
@@ -73,7 +75,10 @@ class Cache:
         :raises Unavailable: the store of an image that is being filled in does not answer.
         """
         whole = window == Window(0, image.size or 0)
-        return await self._open(image, window, begin=whole, tries=_TRIES)
+        data = await self._open(image, window, begin=whole, tries=_TRIES)
+        result = "hit" if isinstance(data, LocalFile) else "miss" if data is None else "followed"
+        self.transfer.count(Figure.CACHE_REQUESTS, result, 1)
+        return data
 
     async def _open(
         self, image: Image, window: Window, *, begin: bool, tries: int
@@ -175,13 +180,16 @@ class Cache:
 
         def work() -> None:
             fetch(fill, self.folder, stores, image, listing)
+            result = "good" if fill.good else "failed" if fill.failure else "lost"
+            self.transfer.count(Figure.CACHE_FILLS, result, 1)
+            self.transfer.count(Figure.CACHE_FILLED_BYTES, result, fill.written)
             with suppress(RuntimeError):  # the loop has been closed: nobody asks any more
                 loop.call_soon_threadsafe(self._forget, image.id, fill)
             if fill.good:
                 self._make_room()
 
         try:
-            Thread(target=work, name=f"fill_{image.id}", daemon=True).start()
+            Thread(target=copy_context().run, args=(work,), name=f"fill_{image.id}", daemon=True).start()
         except RuntimeError as error:
             # Too many run on this host.
             LOG.warning("image %s is not cached: %s", image.id, error)
