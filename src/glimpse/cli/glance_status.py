@@ -17,7 +17,8 @@ from glimpse.config.registry import RegistryLink
 from glimpse.config.report import Kind, findings
 from glimpse.config.settings import Settings, read_config, settings_of
 from glimpse.domain.errors import Conflict, GlimpseError
-from glimpse.records.schema import GLANCE_REVISION, GLIMPSE_REVISION, revisions
+from glimpse.records.glance_history import GLANCE_REVISION
+from glimpse.records.schema import GLIMPSE_REVISION, revisions
 from glimpse.registry.service import try_registry
 
 TITLE = "Upgrade Check Results"
@@ -109,7 +110,7 @@ def _database(settings: Settings) -> list[str]:
     if glance != {GLANCE_REVISION}:
         raise Conflict(
             f"It is at {', '.join(sorted(glance))}, and must be at {GLANCE_REVISION}: "
-            "run `glance-manage db sync` of Glance 2024.1 or later."
+            "run `glance-manage db sync`."
         )
     return (
         []

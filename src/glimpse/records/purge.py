@@ -1,7 +1,7 @@
 """Purging: removing the rows of what was deleted long ago, for good, while the service runs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -30,11 +30,14 @@ PURGED = (*CHILDREN, tasks)
 _waits = images.c.status == ImageStatus.PENDING_DELETE.value
 
 
-def purge(database: Database, table: Table, before: datetime, max_rows: int | None) -> int:
+def purge(
+    database: Database, table: Table, before: datetime, max_rows: int | None, tell: Callable[[int], None]
+) -> int:
     """Remove rows of `table` that were deleted before a time, at most so many (None: all); how many.
 
     What belongs to an image that is pending_delete stays, as it may be restored; so does an image to which
-    anything belongs. Each batch is a transaction; between two of them others have as long as one took.
+    anything belongs. Each batch is a transaction; between two of them others have as long as one took. `tell`
+    is called with the number of rows that are gone by then.
     """
     conditions = (*_condition(table, before), *_free(table))
     purged: int = 0
@@ -46,6 +49,7 @@ def purge(database: Database, table: Table, before: datetime, max_rows: int | No
         if not ids:
             break
         purged, last = purged + len(ids), ids[-1]
+        tell(purged)
         time.sleep(time.monotonic() - began)
     return purged
 
