@@ -14,7 +14,7 @@ from glimpse.checks import FILE_CHECKS
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.config.files import Source
 from glimpse.config.registry import RegistryLink
-from glimpse.config.report import Kind, findings
+from glimpse.config.report import findings
 from glimpse.config.settings import Settings, read_config, settings_of
 from glimpse.domain.errors import Conflict, GlimpseError
 from glimpse.records.glance_history import GLANCE_REVISION
@@ -87,8 +87,6 @@ def _options(source: Source, config: cfg.ConfigOpts) -> Result:
     lines = [str(finding) for finding in found]
     lines += [] if source.files or source.dirs else ["No configuration file was found."]
     code = Code.WARNING if lines else Code.SUCCESS
-    if any(finding.kind is Kind.UNSUPPORTED for finding in found):
-        code = Code.FAILURE
     return Result("Configuration", code, "\n".join(lines) or None)
 
 
