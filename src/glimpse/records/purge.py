@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, false, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, false, func, not_, select
 
 from glimpse.domain.status import ImageStatus
 from glimpse.records.database import Database
@@ -63,7 +63,11 @@ def purgeable(database: Database, table: Table, before: datetime, max_rows: int 
 
 def held_back(database: Database, before: datetime) -> int:
     """How many images that were deleted before a time stay, since rows of other tables belong to them."""
-    wanted = select(func.count()).select_from(images).where(*_condition(images, before), ~(_free(images)[0]))
+    wanted = (
+        select(func.count())
+        .select_from(images)
+        .where(*_condition(images, before), not_(and_(*_free(images))))
+    )
     return database.write(lambda connection: int(connection.execute(wanted).scalar_one()))
 
 
@@ -95,8 +99,8 @@ def _free(table: Table) -> tuple[ColumnElement[bool], ...]:
     if table is tasks:
         return ()
     if table is images:
-        children = [exists().where(child.c.image_id == images.c.id) for child in CHILDREN]
-        return (~(children[0] | children[1] | children[2] | children[3]),)
+        # Each on its own: PostgreSQL makes anti-joins of them, but not of "none of these".
+        return tuple(~exists().where(child.c.image_id == images.c.id) for child in CHILDREN)
     pending = exists().where(images.c.id == table.c.image_id, _waits)
     if table is image_locations:
         return (~pending, table.c.status != ImageStatus.PENDING_DELETE.value)
