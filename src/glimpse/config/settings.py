@@ -267,8 +267,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
         location_key=_location_key(config.metadata_encryption_key),
         registry=read_registry(config, source.program),
-        # The registry reads no data.
-        stores=() if source.program == registry.PROGRAM else read_stores(config, state),
+        stores=() if source.program == registry.PROGRAM else read_stores(config, state),  # It reads no data.
         default_store=default_store(config),
         several_stores=bool(config.enabled_backends),
         scratch_folder=read_scratch_folder(config, state),
