@@ -353,6 +353,7 @@ def test_every_option_is_in_the_groups() -> None:
 def test_secrets_are_marked() -> None:
     assert {option.name for _, option in OPTIONS if option.secret} == {
         "connection",
+        "metadata_encryption_key",
         "registry_secret",
         "transport_url",
         "s3_store_access_key",
