@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from glimpse.stores.base import Store
-from glimpse.stores.swift import SwiftStore, Terms
-from glimpse.stores.swift_account import Access, Account, Container
-from glimpse.stores.swift_places import Containers, Credentials, parse
+from glimpse.stores.swift.account import Access, Account, Container
+from glimpse.stores.swift.places import Containers, Credentials, parse
+from glimpse.stores.swift.store import SwiftStore, Terms
 
 MIB = 1024 * 1024
 _ENVIRONMENT = Path(__file__).parents[2] / ".services" / "env"

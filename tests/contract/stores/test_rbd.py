@@ -169,8 +169,8 @@ def test_what_a_killed_writer_left_goes(backend: RbdBackend) -> None:
     access = backend.pool.access
     program = (
         "import os, sys, time\n"
-        "from glimpse.stores.rbd import RbdStore\n"
-        "from glimpse.stores.rbd_cluster import Access\n"
+        "from glimpse.stores.rbd.store import RbdStore\n"
+        "from glimpse.stores.rbd.cluster import Access\n"
         "from glimpse.stores.base import ObjectKey\n"
         "store = RbdStore('x', Access(*sys.argv[1:4]))\n"
         "writer = store.open_writer(ObjectKey(*sys.argv[4:6]), None)\n"

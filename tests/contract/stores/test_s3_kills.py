@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from glimpse.domain.errors import Unavailable
-from glimpse.stores.s3 import S3Store
+from glimpse.stores.s3.store import S3Store
 from tests.backends.s3 import CUT, S3Backend, find, swift
 from tests.contract.stores.suite import CONTENT, MIB, get, new_key, put
 

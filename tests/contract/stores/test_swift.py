@@ -13,9 +13,9 @@ import pytest
 
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded, Unavailable
 from glimpse.stores.base import StoreObjectMissing
-from glimpse.stores.swift import SwiftStore
-from glimpse.stores.swift_account import Abilities, Access
-from glimpse.stores.swift_places import Containers
+from glimpse.stores.swift.account import Abilities, Access
+from glimpse.stores.swift.places import Containers
+from glimpse.stores.swift.store import SwiftStore
 from tests.backends.swift import MIB, Cluster, SwiftBackend, running
 from tests.contract.stores.suite import CONTENT, StoreSuite, get, new_key, put
 from tests.relay import Relay

@@ -6,7 +6,7 @@ import pytest
 from glimpse.config.backends.swift import SwiftBackend
 from glimpse.config.settings import read_settings
 from glimpse.domain.errors import Invalid
-from glimpse.stores.swift_places import Containers, Credentials
+from glimpse.stores.swift.places import Containers, Credentials
 
 MIB = 1024 * 1024
 INLINE = """

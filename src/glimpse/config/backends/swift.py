@@ -11,7 +11,7 @@ from oslo_config import cfg
 from glimpse.config.backends.kind import Kind
 from glimpse.domain.errors import Invalid
 from glimpse.stores.base import Store
-from glimpse.stores.swift_places import Containers, Credentials
+from glimpse.stores.swift.places import Containers, Credentials
 
 _MIB = 1024 * 1024
 # Segments wait in memory, several at once.
@@ -105,13 +105,13 @@ class SwiftBackend:
     segment: int
     create_containers: bool = False
     retries: int = 3
-    # As the fields of `glimpse.stores.swift_account.Access`, whose module imports the client's library.
+    # As the fields of `glimpse.stores.swift.account.Access`, whose module imports the client's library.
     access: Mapping[str, Any] = field(default_factory=dict)
 
     def open(self, store_id: str) -> Store:
         """The store."""
-        from glimpse.stores.swift import SwiftStore, Terms
-        from glimpse.stores.swift_account import Access
+        from glimpse.stores.swift.account import Access
+        from glimpse.stores.swift.store import SwiftStore, Terms
 
         terms = Terms(self.reference, self.containers, self.segment, self.create_containers, self.retries)
         return SwiftStore(store_id, self.references, terms, Access(**self.access))

@@ -3,7 +3,7 @@
 An image's object has the image's id as its name, as Glance gives it, and the URL
 `swift+config://<reference>/<container>/<image_id>`; the reference names the credentials in the configuration.
 An image that is larger than one segment is a static large object, or a dynamic one where the cluster has no
-others. `swift_writer` says how it comes into being.
+others. `writer` says how it comes into being.
 """
 
 import re
@@ -17,8 +17,8 @@ import requests
 
 from glimpse.domain.errors import Invalid, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
-from glimpse.stores.swift_account import Abilities, Access, Account, Container, answering
-from glimpse.stores.swift_places import (
+from glimpse.stores.swift.account import Abilities, Access, Account, Container, answering
+from glimpse.stores.swift.places import (
     SCHEMES,
     Containers,
     Credentials,
@@ -28,7 +28,7 @@ from glimpse.stores.swift_places import (
     origin,
     parse,
 )
-from glimpse.stores.swift_writer import Shape, SwiftWriter, remove_all, remove_attempt
+from glimpse.stores.swift.writer import Shape, SwiftWriter, remove_all, remove_attempt
 
 # Requests under way at once for all segments that are written or removed.
 _THREADS = 16

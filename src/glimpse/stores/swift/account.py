@@ -22,7 +22,7 @@ from keystoneauth1.session import Session, TCPKeepAliveAdapter
 from urllib3.exceptions import HTTPError
 
 from glimpse.domain.errors import LimitExceeded, Unavailable
-from glimpse.stores.swift_places import Credentials
+from glimpse.stores.swift.places import Credentials
 
 # What may pass by itself, and is asked again after half a second, and once more after a whole one.
 _PASSING = (408, 429, 498, 500, 502, 503, 504)
