@@ -284,6 +284,23 @@ def test_wrong_access_is_told(backend: RbdBackend, tmp_path: Path) -> None:
             store.open_writer(new_key(), None)
 
 
+def test_a_user_who_may_only_read(backend: RbdBackend, admin: Admin, tmp_path: Path) -> None:
+    url = put(backend.store, CONTENT)
+    name = f"reader-{uuid4().hex[:12]}"
+    conf = admin.user(
+        tmp_path, name, mon="profile rbd", osd=f"profile rbd-read-only pool={backend.pool.name}"
+    )
+    reader = RbdStore("reader", replace(backend.pool.access, conf=conf, user=name))
+    # Not even that: an image that is read must be watched.
+    for call, *given in ((reader.open_writer, new_key(), 1), (reader.delete, url), (reader.stat, url)):
+        with pytest.raises(Unavailable, match=r"store reader .* does not allow it to this user"):
+            call(*given)
+    assert get(backend.store, url) == CONTENT
+    backend.store.delete(url)
+    admin.command("auth rm", entity=f"client.{name}")
+    assert backend.leftovers() == []
+
+
 def test_names_that_rbd_does_not_take(backend: RbdBackend) -> None:
     for image_id in ("", "a/b", "a@b", "\0", "é"):
         with pytest.raises(Invalid):

@@ -266,6 +266,14 @@ def test_wrong_keys(backend: S3Backend) -> None:
     assert "denied" in refused(lambda: wrong.stat(f"{wrong._prefix}x"))
 
 
+def test_a_user_who_may_not_write() -> None:
+    backend = S3Backend(find("swift"))
+    stranger = store_at(backend, access_key="test:reader", secret_key="reading")
+    assert "denied" in refused(lambda: stranger.open_writer(new_key(), 1))
+    assert backend.leftovers() == []
+    backend.close()
+
+
 def test_missing_bucket(backend: S3Backend) -> None:
     store = store_at(backend, bucket="glimpse-nowhere")
     url = f"{store._prefix}x"
