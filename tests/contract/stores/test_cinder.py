@@ -273,6 +273,19 @@ def test_unknown_volume_type_is_named(tmp_path: Path) -> None:
     assert server.leftovers() == []
 
 
+def test_what_cinder_failed_to_remove_is_removed_later(server: CinderServer) -> None:
+    key = new_key()
+    url = put(server.store, CONTENT)
+    server.store.open_writer(key, 1)
+    (begun,) = server.api.find("glimpse_attempt", key.attempt)
+    for volume in (begun.id, volume_of(url)):
+        failed = {"os-reset_status": {"status": "error_deleting"}}
+        server.api._change("POST", volume, "/action", failed)
+    server.store.discard(key)
+    server.store.delete(url)
+    assert server.leftovers() == []
+
+
 def refused(settings: CinderBackend, reason: str) -> None:
     """Every call says so, and tells no secrets."""
     store: Store = settings.open("cinder")

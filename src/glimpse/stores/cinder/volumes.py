@@ -135,30 +135,35 @@ class Volumes:
         """
         self._change("POST", volume_id, "/action", {"os-extend": {"new_size": gib}})
 
-    def delete(self, volume_id: str) -> None:
-        """Ask for the volume's end.
+    def delete(self, volume: Volume) -> None:
+        """Ask for the volume's end; by force where Cinder has failed at that, which only administrators may.
 
         :raises VolumeMissing: there is none.
         :raises Refused: 400: not in its present state.
         """
-        self._change("DELETE", volume_id, "", None)
+        if volume.status == "error_deleting":
+            self._change("POST", volume.id, "/action", {"os-force_delete": {}})
+        else:
+            self._change("DELETE", volume.id, "", None)
 
     def purge(self, volume_id: str) -> None:
         """End all attachments of the volume, and the volume; come back when it is gone, or was before.
 
         :raises Unavailable: it does not go in time.
         """
-        deadline = time.monotonic() + self.patience
+        deadline, failures = time.monotonic() + self.patience, 0
         with suppress(VolumeMissing):
             while True:
                 volume = self.settled(volume_id, _PASSING)
-                if volume.status == "error_deleting" or time.monotonic() > deadline:
+                failures += volume.status == "error_deleting"
+                # It may have failed long ago, for a reason that is gone.
+                if failures > 1 or time.monotonic() > deadline:
                     raise Unavailable(self.part, f"a volume stays in the state '{volume.status}'")
                 for attachment in self.attachments(volume_id):
                     self.detach(attachment)
                 # It is not in a state for that while its attachments end, or the backend finds it in use.
                 with suppress(Refused):
-                    self.delete(volume_id)
+                    self.delete(volume)
                 time.sleep(_PAUSE)
 
     def reserve(self, volume_id: str, mode: str) -> str:
