@@ -4,9 +4,9 @@ import pytest
 
 from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing
-from glimpse.stores.s3 import S3Store
-from glimpse.stores.s3_bucket import Endpoint
-from glimpse.stores.s3_writer import MOST_PARTS, Cut
+from glimpse.stores.s3.bucket import Endpoint
+from glimpse.stores.s3.store import S3Store
+from glimpse.stores.s3.writer import MOST_PARTS, Cut
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

@@ -23,9 +23,9 @@ from glimpse.domain.errors import (
     Unavailable,
 )
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
-from glimpse.stores.vmware_files import DatastoreFiles
-from glimpse.stores.vmware_places import Account, Datastore, File, Names, Places, by_weight, owner_of
-from glimpse.stores.vmware_session import FileExists, FileInUse, FileMissing, Full, VcenterSession
+from glimpse.stores.vmware.files import DatastoreFiles
+from glimpse.stores.vmware.places import Account, Datastore, File, Names, Places, by_weight, owner_of
+from glimpse.stores.vmware.session import FileExists, FileInUse, FileMissing, Full, VcenterSession
 
 _TAKEN = "The store holds data of this image already."
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from glimpse.domain.errors import Invalid, LimitExceeded
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
-from glimpse.stores.s3_bucket import Absent, Bucket, Different, Endpoint, Full, NoBucket
-from glimpse.stores.s3_writer import MARK, Cut, S3Writer, Upload, remove_own
+from glimpse.stores.s3.bucket import Absent, Bucket, Different, Endpoint, Full, NoBucket
+from glimpse.stores.s3.writer import MARK, Cut, S3Writer, Upload, remove_own
 
 _INCOMING = "incoming/"
 _WHOLE = "whole"

@@ -1,6 +1,6 @@
 import pytest
 
-from glimpse.stores.swift_writer import Shape
+from glimpse.stores.swift.writer import Shape
 
 MIB = 1024 * 1024
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from glimpse.domain.errors import Conflict, GlimpseError, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey
-from glimpse.stores.swift_account import Body, Buffer, Container
+from glimpse.stores.swift.account import Body, Buffer, Container
 
 ATTEMPT = "X-Object-Meta-Glimpse-Attempt"
 

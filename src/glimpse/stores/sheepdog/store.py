@@ -19,7 +19,7 @@ from functools import partial
 
 from glimpse.domain.errors import Conflict, GlimpseError, Invalid, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
-from glimpse.stores.sheepdog_protocol import (
+from glimpse.stores.sheepdog.protocol import (
     MOST_PIECES,
     NAME_BYTES,
     Inode,

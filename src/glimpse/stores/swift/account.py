@@ -6,6 +6,7 @@ authentication. Its own requests are not used: a connection of it serves one thr
 sends with a known length is read from a file in small pieces, where we have the pieces already.
 """
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +19,12 @@ import requests
 from keystoneauth1 import exceptions
 from keystoneauth1.identity import v3
 from keystoneauth1.identity.base import BaseIdentityPlugin
+from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session, TCPKeepAliveAdapter
 from urllib3.exceptions import HTTPError
 
 from glimpse.domain.errors import LimitExceeded, Unavailable
-from glimpse.stores.swift_places import Credentials
+from glimpse.stores.swift.places import Credentials
 
 # What may pass by itself, and is asked again after half a second, and once more after a whole one.
 _PASSING = (408, 429, 498, 500, 502, 503, 504)
@@ -79,6 +81,27 @@ class Body:
         self.digest = md5.hexdigest()
 
 
+class _Token(BaseAuthPlugin):
+    """A caller's token. When it is refused, the service's user goes on."""
+
+    def __init__(self, token: str, user: BaseIdentityPlugin) -> None:
+        super().__init__()
+        self._token: str | None = token
+        self._user = user
+
+    def get_token(self, session: Session, **_: Any) -> str | None:
+        """The caller's, or the user's."""
+        token: str | None = self._token or self._user.get_token(session)
+        return token
+
+    def invalidate(self) -> bool:
+        """Do not use it again."""
+        if self._token is None:
+            return bool(self._user.invalidate())
+        self._token = None
+        return True
+
+
 class Account:
     """Requests as one user. Nothing is asked of anybody before the first."""
 
@@ -93,8 +116,20 @@ class Account:
             user_agent="glimpse",
             redirect=False,
         )
-        self._identity = _identity(credentials)
-        self._identity.MIN_TOKEN_LIFE_SECONDS = access.expire_soon
+        self._user = _identity(credentials)
+        self._user.MIN_TOKEN_LIFE_SECONDS = access.expire_soon
+        # By Swift's own authentication, nobody else tells the project.
+        self._project = credentials.user.partition(":")[0] if credentials.version == 1 else None
+        self._identity: BaseAuthPlugin = self._user
+        self._refusals: tuple[int, ...] = (401,)
+
+    def on_behalf(self, token: str) -> "Account":
+        """The same, by a caller's token for as long as Swift takes it, and then as this user."""
+        caller = copy.copy(self)
+        caller._identity = _Token(token, self._user)
+        # Who may not write there is known to the service, which has asked its policy already.
+        caller._refusals = (401, 403)
+        return caller
 
     def storage_url(self) -> str:
         """The account's URL. :raises Unavailable: the identity service does not tell."""
@@ -104,7 +139,7 @@ class Account:
         url: str | None = None
         with answering(self._part), suppress(exceptions.EndpointNotFound):
             url = self._session.get_endpoint(
-                self._identity,
+                self._user,
                 service_type=access.service_type,
                 interface=access.interface,
                 region_name=access.region,
@@ -113,6 +148,18 @@ class Account:
             where = f"{access.service_type} service" + (f" in {access.region}" if access.region else "")
             raise Unavailable(self._part, f"the catalog has no {access.interface} endpoint of the {where}")
         return url.rstrip("/")
+
+    def project_url(self, project_id: str) -> str:
+        """The URL of a project's account, by this user's: they differ in the project alone.
+
+        :raises Unavailable: the URL of this user's account does not end in its project's id.
+        """
+        url = self.storage_url()
+        with answering(self._part):
+            own = self._project or self._session.get_project_id(self._user)
+        if not own or not url.endswith(own):
+            raise Unavailable(self._part, "the URL of the account does not end in the id of its project")
+        return url.removesuffix(own) + quote(project_id, safe="")
 
     def send(
         self,
@@ -132,7 +179,7 @@ class Account:
         """
         with answering(self._part):
             response = self._ask(method, url, headers, data, stream, retries)
-            if response.status_code == 401:
+            if response.status_code in self._refusals:
                 # keystoneauth1 would do it by itself, but gives up when another thread just does so.
                 response.close()
                 self._session.invalidate(self._identity)

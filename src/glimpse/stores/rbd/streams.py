@@ -9,7 +9,7 @@ import rbd
 
 from glimpse.domain.errors import LimitExceeded
 from glimpse.stores.holes import Buffer, data_and_holes
-from glimpse.stores.rbd_cluster import failure
+from glimpse.stores.rbd.cluster import failure
 
 _MIB = 1024 * 1024
 

@@ -8,10 +8,10 @@ import pytest
 from pyVmomi import vim, vmodl
 
 from glimpse.domain.errors import Unavailable
-from glimpse.stores import vmware_files
-from glimpse.stores.vmware_files import _clip, _interim
-from glimpse.stores.vmware_places import Account
-from glimpse.stores.vmware_session import (
+from glimpse.stores.vmware import files
+from glimpse.stores.vmware.files import _clip, _interim
+from glimpse.stores.vmware.places import Account
+from glimpse.stores.vmware.session import (
     Broken,
     FileExists,
     FileInUse,
@@ -75,7 +75,7 @@ def test_the_bytes_are_not_wanted(wire: Wire) -> None:
 
 
 def test_who_says_nothing_gets_the_bytes(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vmware_files, "_EXPECT_SECONDS", 0.01)
+    monkeypatch.setattr(files, "_EXPECT_SECONDS", 0.01)
     assert _interim(wire[0]) == 100
     assert wire[0].gettimeout() == 60
 

@@ -1,7 +1,7 @@
 import pytest
 
 from glimpse.stores.base import StoreObjectMissing
-from glimpse.stores.swift_places import Containers, Credentials, Place, location, meant, parse
+from glimpse.stores.swift.places import Containers, Credentials, Place, location, meant, parse
 
 SERVICE = Credentials("http://keystone:5000/v3", "glance", "new", project_name="service")
 OLD = Credentials("http://swift:8080/auth/v1.0", "account:user", "key", 1)

@@ -16,8 +16,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from glimpse.domain.errors import GlimpseError, SizeMismatch, Unavailable
-from glimpse.stores.vmware_places import Account, File
-from glimpse.stores.vmware_session import Broken, FileMissing, Full, VcenterSession, pauses
+from glimpse.stores.vmware.places import Account, File
+from glimpse.stores.vmware.session import Broken, FileMissing, Full, VcenterSession, pauses
 
 _REDIRECTS = 5
 _CONNECT_SECONDS = 10

@@ -21,10 +21,10 @@ import rbd
 
 from glimpse.domain.errors import GlimpseError, Invalid, LimitExceeded, StoreObjectInUse, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
-from glimpse.stores.rbd_cluster import Access, Cluster
-from glimpse.stores.rbd_places import SNAPSHOT, Place, incoming, is_incoming
-from glimpse.stores.rbd_streams import Outflow, inflow, open_for_reading
-from glimpse.stores.rbd_writer import ATTEMPT, RbdWriter, drop_snapshot
+from glimpse.stores.rbd.cluster import Access, Cluster
+from glimpse.stores.rbd.places import SNAPSHOT, Place, incoming, is_incoming
+from glimpse.stores.rbd.streams import Outflow, inflow, open_for_reading
+from glimpse.stores.rbd.writer import ATTEMPT, RbdWriter, drop_snapshot
 
 # In the metadata of an image that was deleted and could not be removed yet.
 _DELETED = "glimpse.deleted"

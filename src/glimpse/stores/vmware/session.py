@@ -16,7 +16,7 @@ from xml.parsers.expat import ExpatError
 from pyVmomi import SoapStubAdapter, vim, vmodl
 
 from glimpse.domain.errors import Unavailable
-from glimpse.stores.vmware_places import Account, Datastore, File
+from glimpse.stores.vmware.places import Account, Datastore, File
 
 _Answer = TypeVar("_Answer")
 

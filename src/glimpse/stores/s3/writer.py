@@ -8,7 +8,7 @@ from math import ceil
 
 from glimpse.domain.errors import Conflict, GlimpseError, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey
-from glimpse.stores.s3_bucket import Absent, Bucket, Different, Full
+from glimpse.stores.s3.bucket import Absent, Bucket, Different, Full
 
 # The metadata of an object that tells which attempt wrote it.
 MARK = "glimpse-attempt"

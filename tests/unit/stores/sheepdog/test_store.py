@@ -9,7 +9,7 @@ import pytest
 
 from glimpse.domain.errors import Invalid, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey, Usage
-from glimpse.stores.sheepdog import SheepdogStore
+from glimpse.stores.sheepdog.store import SheepdogStore
 from tests.server import free_port
 
 KEY = ObjectKey("image", "attempt")

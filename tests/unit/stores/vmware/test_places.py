@@ -2,7 +2,7 @@ import pytest
 
 from glimpse.domain.errors import Invalid
 from glimpse.stores.base import ObjectKey, StoreObjectMissing
-from glimpse.stores.vmware_places import Account, Datastore, File, Names, Places, by_weight
+from glimpse.stores.vmware.places import Account, Datastore, File, Names, Places, by_weight
 
 ONE, TWO = Datastore("folder/DC 1", "d&s", 1), Datastore("DC2", "two", 5)
 PLACES = Places("vc.example.org", "images", (ONE, TWO))

@@ -1,9 +1,12 @@
-"""Images in Swift, in containers of the service's own account.
+"""Images in Swift, in containers of the service's own account, or of the account of each image's project.
 
 An image's object has the image's id as its name, as Glance gives it, and the URL
 `swift+config://<reference>/<container>/<image_id>`; the reference names the credentials in the configuration.
+In the account of a project its URL is `swift+https://<host>/v1/<account>/<container>_<image_id>/<image_id>`.
+Callers of that project use it by their own tokens (decision 022). For others, and where nobody calls, the
+service's user does, who must be a reseller administrator.
 An image that is larger than one segment is a static large object, or a dynamic one where the cluster has no
-others. `swift_writer` says how it comes into being.
+others. `writer` says how it comes into being.
 """
 
 import re
@@ -15,10 +18,11 @@ from urllib.parse import unquote
 
 import requests
 
+from glimpse.domain.caller import ON_BEHALF_OF
 from glimpse.domain.errors import Invalid, LimitExceeded, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing, Usage
-from glimpse.stores.swift_account import Abilities, Access, Account, Container, answering
-from glimpse.stores.swift_places import (
+from glimpse.stores.swift.account import Abilities, Access, Account, Container, answering
+from glimpse.stores.swift.places import (
     SCHEMES,
     Containers,
     Credentials,
@@ -28,7 +32,7 @@ from glimpse.stores.swift_places import (
     origin,
     parse,
 )
-from glimpse.stores.swift_writer import Shape, SwiftWriter, remove_all, remove_attempt
+from glimpse.stores.swift.writer import Shape, SwiftWriter, remove_all, remove_attempt
 
 # Requests under way at once for all segments that are written or removed.
 _THREADS = 16
@@ -46,6 +50,8 @@ class Terms:
 
     `segment` is the size of the parts of large images in bytes; smaller parts are made where the cluster
     takes no such large objects. A read that breaks is taken up again `retries` times without any progress.
+    With `per_project`, images rest in the accounts of their projects, in containers to which the
+    `admin_projects` may write too.
     """
 
     reference: str
@@ -53,6 +59,8 @@ class Terms:
     segment: int
     create_containers: bool = False
     retries: int = 3
+    per_project: bool = False
+    admin_projects: tuple[str, ...] = ()
 
 
 class SwiftStore:
@@ -81,10 +89,13 @@ class SwiftStore:
         """Begin an object with its mark. A `size` beyond the container's quota is refused."""
         if "/" in str(key) or not str(key).isprintable() or key.image_id in ("", ".", ".."):
             raise Invalid("image id", "it cannot be the name of an object.")
-        container = self._container(key.image_id)
+        container = self._container(key)
         if size is not None:
             _check_room(container.head(), size)
-        url = location(self._terms.reference, container.name, key.image_id)
+        if self._terms.per_project:
+            url = f"swift+{container.path(key.image_id)}"
+        else:
+            url = location(self._terms.reference, container.name, key.image_id)
         writer = SwiftWriter(self._part, container, key, url, self._shape(), self._threads)
         self._put_mark(container, str(key))
         return writer
@@ -140,24 +151,33 @@ class SwiftStore:
             remove_all(segments, names if segments != container else names - {name}, self._threads)
         if not static:
             container.delete(name)
-        if parse(url).storage_url and container.name.endswith(f"_{name}"):
-            # A store for many tenants makes a container for each image.
-            container.account.send("DELETE", container.path(), fine=(404, 409))
+        if parse(url).storage_url and name.startswith(container.name.rpartition("_")[2]):
+            # In a project's account each image has a container.
+            _delete_empty(container)
 
     def discard(self, key: ObjectKey) -> None:
         """Remove the mark, the object if it is this attempt's, and the segments, however many there are."""
-        remove_attempt(self._container(key.image_id), key, self._threads)
+        container = self._container(key)
+        remove_attempt(container, key, self._threads)
+        if self._terms.per_project:
+            _delete_empty(container)
 
     def check_url(self, url: str) -> None:  # noqa: ARG002 - the contract's signature
         """:raises Invalid: always, since clients must not choose among what the service may read."""
         raise Invalid("url", "locations of this scheme are not taken")
 
     def usage(self) -> Usage:
-        """Of the container, and what its quota leaves; of many containers, the whole account's."""
-        kind, url = "Account", self._account(self._own).storage_url()
+        """Of the container, and what its quota leaves; of many containers, the whole account's.
+
+        Of the accounts of many projects nobody can tell.
+        """
+        account = self._account(self._own)
+        kind, url = "Account", account.storage_url()
         if not self._terms.containers.seed:
-            kind, url = "Container", self._container("").path()
-        headers = self._account(self._own).send("HEAD", url, fine=(404,)).headers
+            kind, url = "Container", Container(account, url, self._terms.containers.name).path()
+        headers = account.send("HEAD", url, fine=(404,)).headers
+        if self._terms.per_project:
+            return Usage(None, None)
         used, quota = int(headers.get(f"X-{kind}-Bytes-Used", 0)), headers.get(f"X-{kind}-Meta-Quota-Bytes")
         return Usage(used, max(int(quota) - used, 0) if quota else None)
 
@@ -169,9 +189,19 @@ class SwiftStore:
             account = self._accounts.setdefault(credentials, Account(self._part, credentials, self._access))
         return account
 
-    def _container(self, image_id: str) -> Container:
-        account = self._account(self._own)
-        return Container(account, account.storage_url(), self._terms.containers.of(image_id))
+    def _container(self, key: ObjectKey) -> Container:
+        account, name = self._account(self._own), self._terms.containers.of(key.image_id)
+        if not self._terms.per_project or key.owner is None:
+            return Container(account, account.storage_url(), name)
+        url = account.project_url(key.owner)
+        return Container(self._acting(account, url), url, name)
+
+    def _acting(self, account: Account, url: str) -> Account:
+        """Who uses the account of that URL: the caller if it is theirs, else the service's user."""
+        caller = ON_BEHALF_OF.get()
+        if caller is None or not caller.token or not caller.project_id:
+            return account
+        return account.on_behalf(caller.token) if account.project_url(caller.project_id) == url else account
 
     def _locate(self, url: str) -> tuple[Container, str]:
         """The container and the name of an object. :raises StoreObjectMissing: the URL leads elsewhere."""
@@ -185,12 +215,12 @@ class SwiftStore:
         return Container(account, account.storage_url(), place.container), place.name
 
     def _foreign(self, place: Place, url: str) -> Container:
-        """A container of another account of this cluster, which the service's user must be allowed to use."""
+        """A container of another account of this cluster, which the caller or the service's user may use."""
         account = self._account(self._own)
         storage_url = place.storage_url or ""
         if origin(storage_url) != origin(account.storage_url()):
             raise StoreObjectMissing(url)
-        return Container(account, storage_url, place.container)
+        return Container(self._acting(account, storage_url), storage_url, place.container)
 
     def _shape(self) -> Shape:
         if self._abilities is None:
@@ -201,8 +231,9 @@ class SwiftStore:
     def _put_mark(self, container: Container, name: str) -> None:
         account = container.account
         response = account.send("PUT", container.path(name), data=b"", fine=(404,))
-        if response.status_code == 404 and self._terms.create_containers:
-            account.send("PUT", container.path(), data=b"")
+        if response.status_code == 404 and (self._terms.create_containers or self._terms.per_project):
+            admins = ",".join(f"{project}:*" for project in self._terms.admin_projects)
+            account.send("PUT", container.path(), {"X-Container-Write": admins} if admins else None, b"")
             response = account.send("PUT", container.path(name), data=b"", fine=(404,))
         if response.status_code == 404:
             raise Unavailable(self._part, f"the container '{container.name}' does not exist")
@@ -284,6 +315,11 @@ class _Reading:
         if int(match.group(2)) < self.end - 1:
             raise StoreObjectMissing(self.url)
         return 0
+
+
+def _delete_empty(container: Container) -> None:
+    """Remove a container, unless something is in it."""
+    container.account.send("DELETE", container.path(), fine=(404, 409))
 
 
 def _dynamic(container: Container, headers: Mapping[str, str]) -> tuple[Container, str]:

@@ -9,9 +9,9 @@ import rbd
 
 from glimpse.domain.errors import Conflict, GlimpseError, LimitExceeded
 from glimpse.stores.base import ObjectKey
-from glimpse.stores.rbd_cluster import Cluster
-from glimpse.stores.rbd_places import SNAPSHOT, Place, incoming
-from glimpse.stores.rbd_streams import Outflow
+from glimpse.stores.rbd.cluster import Cluster
+from glimpse.stores.rbd.places import SNAPSHOT, Place, incoming
+from glimpse.stores.rbd.streams import Outflow
 
 # In the metadata of an image: the attempt that wrote it.
 ATTEMPT = "glimpse.attempt"
