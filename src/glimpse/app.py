@@ -46,7 +46,7 @@ from glimpse.imports.flow import Imports, import_kind
 from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
-from glimpse.jobs.worker import Worker
+from glimpse.jobs.worker import SharedClock, Worker
 from glimpse.metrics.serving import metrics_wanted, prepare_metrics, serve_metrics
 from glimpse.notify.ports import Bus
 from glimpse.notify.sender import Choice, Sender
@@ -177,15 +177,18 @@ def _transfer(
         delayed_delete=settings.scrubbing.delayed_delete,
         notifier=notifier,
     )
+    clock = SharedClock()
+    name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}"
     return Transfer(
         catalog=catalog,
-        worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
+        worker=Worker(name, settings.lease_seconds, clock),
         stores=stores_of(settings),
         threads=start_threads(),
         signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
         count=counting(),
+        agree=partial(clock.compare, catalog.records.intents.now),
     )
 
 

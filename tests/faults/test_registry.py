@@ -28,13 +28,13 @@ CLIENTS = 4
 SEED = 9191
 
 
-def node(folder: Path, name: str, port: int, secret: str = SECRET) -> Server:
+def node(folder: Path, name: str, port: int, secret: str = SECRET, lease: float = 1.5) -> Server:
     """A standalone node behind the registry, with the images in the folder of the node "one"."""
     return Server(
         folder / name,
         f"data_api = glance.db.registry.api\nregistry_port = {port}\n"
         f"[glance_store]\nfilesystem_store_datadir = {folder / 'one' / 'images'}\n"
-        f"[glimpse]\nlease_seconds = 1.5\nregistry_secret = {secret}\n",
+        f"[glimpse]\nlease_seconds = {lease}\nregistry_secret = {secret}\n",
     )
 
 

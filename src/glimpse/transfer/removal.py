@@ -45,7 +45,7 @@ async def keep_house(transfer: Transfer) -> None:
 
 
 async def keep_leases(transfer: Transfer) -> None:
-    """Renew this worker's leases until cancelled."""
+    """Agree with the others on the time and renew this worker's leases, until cancelled."""
     await _repeat(transfer, lambda: transfer.threads.record(_renew, transfer))
 
 
@@ -63,6 +63,7 @@ async def _repeat(transfer: Transfer, work: Callable[[], Awaitable[None]]) -> No
 
 def _renew(transfer: Transfer) -> None:
     worker = transfer.worker
+    transfer.agree()
     if transfer.live:
         transfer.catalog.records.intents.renew(tuple(transfer.live), worker.id, worker.lease_until())
 
