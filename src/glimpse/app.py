@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -64,7 +64,7 @@ from glimpse.transfer.cache.folder import CacheFolder
 from glimpse.transfer.cache.prefetch import kind_of, prefetching
 from glimpse.transfer.cache.upkeep import keep
 from glimpse.transfer.location_import import location_import
-from glimpse.transfer.removal import keep_house
+from glimpse.transfer.removal import agree_on_time, keep_house
 from glimpse.transfer.scrubbing import Scrubber
 from glimpse.transfer.signatures import Signatures, no_key_manager
 from glimpse.transfer.threads import start_threads
@@ -116,9 +116,15 @@ def counting() -> Count:
 @contextlib.asynccontextmanager
 async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
     """Keep leases, settle what others left, and do `jobs`, for the length of a block."""
-    works = [keep_house(service.transfer), *([run_jobs(service.jobs)] if jobs else [])]
-    works += [keep(service.cache)] if service.cache else []
-    tasks = [asyncio.create_task(work) for work in works]
+    works: list[Callable[[], Awaitable[None]]] = [partial(keep_house, service.transfer)]
+    works += [partial(run_jobs, service.jobs)] if jobs else []
+    works += [partial(keep, service.cache)] if service.cache else []
+
+    async def begin(work: Callable[[], Awaitable[None]]) -> None:
+        await agree_on_time(service.transfer)
+        await work()
+
+    tasks = [asyncio.create_task(begin(work)) for work in works]
     if service.notifications is not None:
         service.notifications.start()
     try:

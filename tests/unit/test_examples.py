@@ -1,4 +1,4 @@
-"""The examples: files that programs take, units that systemd takes, a container file whose parts are there."""
+"""The examples: files that programs and systemd take, and a container file whose parts are there."""
 
 import re
 import shutil
