@@ -50,7 +50,7 @@ conformance: $(VENV)/.developer  ## Tempest's image tests against a running serv
 	$(BIN)/pytest tests/clients/test_tempest.py
 
 faults: $(VENV)/.developer  ## kill, tear and hang the service much more often than `make test` does
-	GLIMPSE_KILLS=200 $(BIN)/pytest tests/faults
+	GLIMPSE_KILLS=200 GLIMPSE_PENDING=10000 GLIMPSE_WAKE_UPS=10000 $(BIN)/pytest tests/faults
 
 fmt: $(VENV)/.developer  ## put the source in order
 	$(BIN)/ruff check --fix --quiet $(SOURCES) || true

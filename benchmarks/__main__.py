@@ -16,6 +16,7 @@ from benchmarks import (
     imports,
     readers,
     records,
+    registry,
     report,
     servers,
     settings,
@@ -37,6 +38,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "readers": readers.run,
     "imports": imports.run,
     "backends": backends.run,
+    "registry": registry.run,
 }
 
 

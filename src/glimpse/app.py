@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -46,7 +46,7 @@ from glimpse.imports.flow import Imports, import_kind
 from glimpse.imports.request import Method
 from glimpse.imports.steps import StepOptions, make_steps
 from glimpse.jobs.engine import Engine, run_jobs
-from glimpse.jobs.worker import Worker
+from glimpse.jobs.worker import SharedClock, Worker
 from glimpse.metrics.serving import metrics_wanted, prepare_metrics, serve_metrics
 from glimpse.notify.ports import Bus
 from glimpse.notify.sender import Choice, Sender
@@ -64,7 +64,7 @@ from glimpse.transfer.cache.folder import CacheFolder
 from glimpse.transfer.cache.prefetch import kind_of, prefetching
 from glimpse.transfer.cache.upkeep import keep
 from glimpse.transfer.location_import import location_import
-from glimpse.transfer.removal import keep_house
+from glimpse.transfer.removal import agree_on_time, keep_house
 from glimpse.transfer.scrubbing import Scrubber
 from glimpse.transfer.signatures import Signatures, no_key_manager
 from glimpse.transfer.threads import start_threads
@@ -116,9 +116,15 @@ def counting() -> Count:
 @contextlib.asynccontextmanager
 async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
     """Keep leases, settle what others left, and do `jobs`, for the length of a block."""
-    works = [keep_house(service.transfer), *([run_jobs(service.jobs)] if jobs else [])]
-    works += [keep(service.cache)] if service.cache else []
-    tasks = [asyncio.create_task(work) for work in works]
+    works: list[Callable[[], Awaitable[None]]] = [partial(keep_house, service.transfer)]
+    works += [partial(run_jobs, service.jobs)] if jobs else []
+    works += [partial(keep, service.cache)] if service.cache else []
+
+    async def begin(work: Callable[[], Awaitable[None]]) -> None:
+        await agree_on_time(service.transfer)
+        await work()
+
+    tasks = [asyncio.create_task(begin(work)) for work in works]
     if service.notifications is not None:
         service.notifications.start()
     try:
@@ -177,15 +183,18 @@ def _transfer(
         delayed_delete=settings.scrubbing.delayed_delete,
         notifier=notifier,
     )
+    clock = SharedClock()
+    name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}"
     return Transfer(
         catalog=catalog,
-        worker=Worker(f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid4().hex[:8]}", settings.lease_seconds),
+        worker=Worker(name, settings.lease_seconds, clock),
         stores=stores_of(settings),
         threads=start_threads(),
         signatures=signatures_of(settings, config),
         hashing_algorithm=settings.hashing_algorithm,
         require_format_match=settings.require_format_match,
         count=counting(),
+        agree=partial(clock.compare, catalog.records.intents.now),
     )
 
 

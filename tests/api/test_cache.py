@@ -261,6 +261,16 @@ class TestSize:
             until(lambda: sum(path.stat().st_size for path in files(cache)) <= cache.max_bytes)
         until(lambda: set(cached(admin)) == {first, third})
 
+    def test_files_that_are_not_listed_since_the_host_has_another_name(
+        self, alice: Client, admin: Client, cache: Cache
+    ) -> None:
+        for image in [str(alice.active(DATA)["id"]) for _ in range(3)]:
+            (cache.folder.root / image).write_bytes(DATA)
+        # It ends, though they are more than is allowed.
+        assert admin.post("/v2/cache/prune").json() == {"total_files_pruned": 0, "total_bytes_pruned": 0}
+        tidy(cache)
+        assert len(cached(admin)) == len(files(cache)) == 2
+
     def test_larger_than_the_cache(self, alice: Client, cache: Cache) -> None:
         image = str(alice.active(DATA * 3)["id"])
         cache.transfer.stores.named("slow").allow(len(DATA) * 3)  # type: ignore[attr-defined]

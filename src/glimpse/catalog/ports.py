@@ -316,6 +316,9 @@ class IntentRecords(Protocol):
     def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
         """Prolong those of the leases that `worker` still holds."""
 
+    def now(self) -> float:
+        """The time by which leases are judged, by the clock of the database, in seconds since the epoch."""
+
     def expired(self, before: float, limit: int) -> list[Intent]:
         """Intents whose lease ended before that time, oldest first."""
 
