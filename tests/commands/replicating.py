@@ -7,16 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.noauth import NoAuth
+from keystoneauth1.session import Session
 
+from glimpse.compute.images import ImageService
 from tests.server import Server
 
 OPEN = "[glimpse]\nauth_strategy = noauth\n"
 
 
+def program() -> str:
+    """Where the program is."""
+    return str(Path(sys.executable).with_name("glance-replicator"))
+
+
 def replicate(home: Path, *words: str, **environment: str) -> tuple[int, str, str]:
     """Run it to its end: its exit status, what it printed, and what it logged."""
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("glance-replicator")), *words],
+        [program(), *words],
         capture_output=True,
         text=True,
         timeout=120,
@@ -27,6 +36,11 @@ def replicate(home: Path, *words: str, **environment: str) -> tuple[int, str, st
         },
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def service(url: str) -> ImageService:
+    """A client of a server that knows nobody."""
+    return ImageService(Adapter(Session(NoAuth(url)), endpoint_override=f"{url}/v2"), chunk_size=64 * 1024)
 
 
 def address(server: Server) -> str:
@@ -62,6 +76,7 @@ def data_of(server: Server, image_id: str) -> bytes:
     return ask(server, "GET", f"/{image_id}/file").content
 
 
-def ids(server: Server) -> set[str]:
-    """The images that lists show."""
-    return {image["id"] for image in ask(server, "GET", "").json()["images"]}
+def everything(server: Server) -> set[str]:
+    """All images, by their ids."""
+    pages = ("?visibility=all", "?visibility=all&os_hidden=true")
+    return {image["id"] for page in pages for image in ask(server, "GET", page).json()["images"]}

@@ -112,14 +112,13 @@ def _syslog(server: str) -> IO[bytes]:
 
 
 def allow_many_files() -> None:
-    """Let the servers open many files, as far as this user may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = resource.RLIM_INFINITY if hard == resource.RLIM_INFINITY else max(hard, _DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < _DESCRIPTORS:
+    """Let the servers open many files, if this user may; up to a higher limit they do by themselves."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, enough))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
         except (ValueError, OSError):
-            click.echo(f"The limit of open files stays at {soft}.  Running as non-root?", err=True)
+            click.echo(f"The limit of open files stays at {hard}.  Running as non-root?", err=True)
 
 
 def await_end(child: Child, seconds: int) -> int:
