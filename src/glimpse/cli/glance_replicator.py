@@ -13,7 +13,6 @@ from typing import Any
 import click
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.http_basic import HTTPBasicAuth
-from keystoneauth1.noauth import NoAuth
 from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
@@ -71,7 +70,7 @@ class Place:
         )
         return ImageService(Adapter(session, endpoint_override=f"{url}/v2"), self.settings.chunksize)
 
-    def _plugin(self, url: str, token: str | None) -> BaseAuthPlugin:
+    def _plugin(self, url: str, token: str | None) -> BaseAuthPlugin | None:
         token = token or self.said["os_auth_token"]
         if token:
             return Token(url, token)
@@ -79,7 +78,7 @@ class Place:
             return password_plugin(self.said)
         if self.said["os_username"]:
             return HTTPBasicAuth(url, self.said["os_username"], self.said["os_password"] or "")
-        return NoAuth(url)
+        return None
 
 
 def base_url(server: str) -> str:

@@ -35,16 +35,18 @@ class Verified:
             raise Unavailable("image service", "it wants the data twice")
         digests = {name: (_digest(name), expected.lower()) for name, expected in _known(self._image)}
         held, size = b"", 0
-        for chunk in chunks:
+        for chunk in filter(None, chunks):
+            size += len(chunk)
+            if size > len(self):
+                break
             if held:
                 yield held
             for digest, _ in digests.values():
                 digest.update(chunk)
-            held, size = chunk, size + len(chunk)
-            if size > len(self):
-                break
+            held = chunk
         if size != len(self):
-            raise Damaged(f"The data of image {self._image.id} does not have {len(self)} bytes, but {size}.")
+            relation = "more than" if size > len(self) else f"only {size} of"
+            raise Damaged(f"The data of image {self._image.id} has {relation} {len(self)} bytes.")
         for name, (digest, expected) in digests.items():
             if digest.hexdigest() != expected:
                 raise Damaged(f"The {name} of the data of image {self._image.id} is not {expected}.")
