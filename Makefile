@@ -70,8 +70,9 @@ services-down:  ## stop them
 bench: $(VENV)/.developer  ## measure against upstream Glance and the limits, side by side
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.developer  ## write the reference from the source
+docs: $(VENV)/.developer  ## write the reference and the manual pages from the source
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.man
 
 clean:  ## remove what the verbs above have made, but never the state of the service
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -172,8 +172,6 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "lock_path": "moved to [oslo_concurrency]",
         "flavor": "moved to [paste_deploy]",
         "config_file": "moved to [paste_deploy]",
-        "mastertoken": "since Glance 21",
-        "slavetoken": "since Glance 21",
         "load_enabled": "since Glance 15",
         "available_plugins": "since Glance 15",
     },

@@ -354,6 +354,9 @@ def test_secrets_are_marked() -> None:
     assert {option.name for _, option in OPTIONS if option.secret} == {
         "connection",
         "registry_secret",
+        "token",
+        "sourcetoken",
+        "targettoken",
         "transport_url",
         "s3_store_access_key",
         "s3_store_secret_key",
