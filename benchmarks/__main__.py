@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     backends,
+    cache,
     databases,
     growth,
     imports,
@@ -37,6 +38,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "readers": readers.run,
     "imports": imports.run,
     "backends": backends.run,
+    "cache": cache.run,
 }
 
 

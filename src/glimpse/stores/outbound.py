@@ -20,6 +20,7 @@ import httpx
 import orjson
 
 from glimpse.domain.errors import GlimpseError, Invalid, Unavailable
+from glimpse.domain.spans import call
 from glimpse.domain.url_rules import Rules
 from glimpse.stores.base import StoreObjectMissing
 from glimpse.stores.guard import GuardedTransport, Resolve, check_url, resolve
@@ -281,9 +282,12 @@ class Outbound:
             home, secrets = _origin(target), ask.secrets
             for _ in range(MAX_REDIRECTS + 1):
                 extensions = {"deadline": deadline}
-                with self._client.stream(
-                    method, target, headers={**headers, **secrets}, extensions=extensions
-                ) as response:
+                with (
+                    call(f"outbound {method}", {"server.address": target.host}),
+                    self._client.stream(
+                        method, target, headers={**headers, **secrets}, extensions=extensions
+                    ) as response,
+                ):
                     if response.status_code not in _REDIRECTS:
                         yield response
                         return
