@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     backends,
+    cache,
     databases,
     growth,
     imports,
@@ -39,6 +40,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "imports": imports.run,
     "backends": backends.run,
     "registry": registry.run,
+    "cache": cache.run,
 }
 
 

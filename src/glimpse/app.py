@@ -41,6 +41,7 @@ from glimpse.config.settings import (
 from glimpse.domain.attributes import attribute_table
 from glimpse.domain.errors import Invalid
 from glimpse.domain.figures import Count, uncounted
+from glimpse.domain.spans import traced
 from glimpse.domain.tasks import TaskType
 from glimpse.imports.flow import Imports, import_kind
 from glimpse.imports.request import Method
@@ -58,7 +59,10 @@ from glimpse.registry.client import records_behind
 from glimpse.registry.service import open_registry
 from glimpse.signing.certificates import KeyManager, read_trust_store
 from glimpse.signing.folder import CertificateFolder
+from glimpse.stores.base import Store
 from glimpse.stores.outbound import Outbound, Patience
+from glimpse.tracing.starting import start
+from glimpse.tracing.stores import TracedStore
 from glimpse.transfer.cache.cache import Cache
 from glimpse.transfer.cache.folder import CacheFolder
 from glimpse.transfer.cache.prefetch import kind_of, prefetching
@@ -81,12 +85,16 @@ def create_application(settings: Settings) -> ASGIApp:
             yield
 
     application = make_application(service, lifespan)
-    if not metrics_wanted():
-        return application
-    # Imported only when used, and after the folder for figures is there.
-    from glimpse.api.measured import Measured
+    if metrics_wanted():
+        # Imported only when used, and after the folder for figures is there.
+        from glimpse.api.measured import Measured
 
-    return Measured(application)
+        application = Measured(application)
+    if traced():
+        from glimpse.api.traced import Traced
+
+        application = Traced(application)
+    return application
 
 
 def offer_metrics(settings: Settings, port: int | None) -> None:
@@ -140,6 +148,8 @@ async def background(service: Service, *, jobs: bool) -> AsyncIterator[None]:
 def make_service(settings: Settings) -> Service:
     """The parts of the service, put together."""
     set_up_logs(settings)
+    if settings.traces.wanted:
+        start(settings.traces.endpoint, settings.traces.ratio)
     config = read_config(settings.source)
     policy = OsloPolicy(config)
     sender = sender_of(settings)
@@ -347,11 +357,13 @@ def _filters(settings: Settings, config: cfg.ConfigOpts) -> tuple[str, ...]:
 
 def stores_of(settings: Settings) -> Stores:
     """The stores, with what the operator says of them."""
-    by_id = {place.id: place.backend.open(place.id) for place in settings.stores}
+    by_id: dict[str, Store] = {place.id: place.backend.open(place.id) for place in settings.stores}
     if metrics_wanted():
         from glimpse.metrics.counted import MeasuredStore
 
         by_id = {name: MeasuredStore(store) for name, store in by_id.items()}
+    if traced():
+        by_id = {name: TracedStore(store) for name, store in by_id.items()}
     return Stores(
         by_id,
         settings.default_store,

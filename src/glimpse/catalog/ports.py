@@ -215,6 +215,12 @@ class MemberRecords(Protocol):
     def set_status(self, image_id: str, member_id: str, status: MemberStatus, now: datetime) -> Member:
         """:raises NotFound: the project is no member."""
 
+    def set_can_share(self, image_id: str, member_id: str, can_share: bool, now: datetime) -> Member:
+        """:raises NotFound: the project is no member."""
+
+    def shared_on(self, member_id: str) -> frozenset[str]:
+        """The ids of the images that a member may share with others."""
+
     def remove(self, image_id: str, member_id: str, now: datetime) -> None:
         """:raises NotFound: the project is no member."""
 

@@ -5,7 +5,7 @@ Each one is documented in `docs/reference/configuration.md`; a test holds that.
 
 from oslo_config import cfg, types
 
-from glimpse.config import commands, registry
+from glimpse.config import commands, registry, traces
 from glimpse.config import import_options as imports
 from glimpse.config.backends import OPTIONS as STORE_OPTIONS
 
@@ -364,7 +364,7 @@ GROUPS = {
     "image_conversion": imports.CONVERSION,
     "glance_download_properties": imports.GLANCE_DOWNLOAD,
     "glance": GLANCE,
-    "glimpse": GLIMPSE + registry.OWN_OPTIONS,
+    "glimpse": GLIMPSE + registry.OWN_OPTIONS + traces.OPTIONS,
 }
 
 

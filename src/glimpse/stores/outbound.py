@@ -20,6 +20,7 @@ import httpx
 import orjson
 
 from glimpse.domain.errors import GlimpseError, Invalid, Unavailable
+from glimpse.domain.spans import call
 from glimpse.domain.url_rules import Rules
 from glimpse.stores.base import StoreObjectMissing
 from glimpse.stores.guard import Guard, Resolve, check_url, resolve
@@ -272,7 +273,10 @@ class Outbound:
             home, secrets = _origin(target), ask.secrets
             for _ in range(MAX_REDIRECTS + 1):
                 sent = {**_HEADERS, **headers, **secrets}
-                with self._guard.answer(method, target, sent, deadline, self._patience.connect) as response:
+                with (
+                    call(f"outbound {method}", {"server.address": target.host}),
+                    self._guard.answer(method, target, sent, deadline, self._patience.connect) as response,
+                ):
                     if response.status not in _REDIRECTS:
                         yield response
                         return
