@@ -107,5 +107,6 @@ def test_names_that_cannot_be(image_id: str) -> None:
         SheepdogStore("sheep", "127.0.0.1", 7000).open_writer(ObjectKey(image_id, "1"), None)
 
 
-def test_how_full_it_is_nobody_knows() -> None:
-    assert SheepdogStore("sheep", "127.0.0.1", 7000).usage() == Usage(None, None)
+def test_how_full_it_is_nobody_knows(serve: Serve) -> None:
+    """But a daemon that has no such disk is one that answers."""
+    assert serve(refusal(0x08)).usage() == Usage(None, None)
