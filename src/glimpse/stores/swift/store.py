@@ -199,9 +199,9 @@ class SwiftStore:
     def _acting(self, account: Account, url: str) -> Account:
         """Who uses the account of that URL: the caller if it is theirs, else the service's user."""
         caller = ON_BEHALF_OF.get()
-        if caller is None or not caller.token or not caller.project_id:
+        if caller is None or not caller.token or not caller.project_id or not url.endswith(caller.project_id):
             return account
-        return account.on_behalf(caller.token) if account.project_url(caller.project_id) == url else account
+        return account.on_behalf(caller.token)
 
     def _locate(self, url: str) -> tuple[Container, str]:
         """The container and the name of an object. :raises StoreObjectMissing: the URL leads elsewhere."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from glimpse.domain.errors import Invalid, LimitExceeded, Unavailable
-from glimpse.stores.base import ObjectKey
+from glimpse.stores.base import ObjectKey, Usage
 from glimpse.stores.sheepdog.store import SheepdogStore
 from tests.server import free_port
 
@@ -110,3 +110,8 @@ def test_names_that_cannot_be(image_id: str) -> None:
 def test_how_full_it_is_asks_whether_it_is_there() -> None:
     with pytest.raises(Unavailable):
         SheepdogStore("sheep", "127.0.0.1", free_port()).usage()
+
+
+def test_how_full_it_is_nobody_knows(serve: Serve) -> None:
+    """But a daemon that has no such disk is one that answers."""
+    assert serve(refusal(0x08)).usage() == Usage(None, None)
