@@ -111,7 +111,7 @@ def the_cache(running: Fleet, node: httpx.Client, image: str) -> None:
 
 
 def what_was_deleted(running: Fleet, nodes: tuple[httpx.Client, httpx.Client], image: str) -> None:
-    """An image is deleted, restored, deleted again, scrubbed and purged."""
+    """An image is deleted, restored, deleted again and scrubbed."""
     one, two = nodes
     path = f"/v2/images/{image}"
     assert one.delete(path).status_code == 204

@@ -87,18 +87,17 @@ def test_one_of_them_is_killed_half_way(place: Place) -> None:
         return REMOVED.findall(log.read_text()) if log.exists() else []
 
     images_left_are(place, PENDING // 2)
-    leads = [log.exists() and "has the lead" in log.read_text() for log in logs]
-    assert sum(leads) == 1
-    # The one that queues, and removes as the others do.
-    daemons[leads.index(True)].kill()
+    # One that queues, and removes as the others do.
+    leader = next(n for n, log in enumerate(logs) if log.exists() and "has the lead" in log.read_text())
+    daemons[leader].kill()
     images_left_are(place, 0)
     wait_until("all are deleted", lambda: place.statuses(images) == {"deleted"})
     names = [name for log in logs for name in told(log)]
     assert len(names) == len(set(names))
     assert set(names) <= images
-    for leading, daemon in zip(leads, daemons, strict=True):
+    for number, daemon in enumerate(daemons):
         daemon.terminate()
-        assert daemon.wait(30) == (-signal.SIGKILL if leading else 0)
+        assert daemon.wait(30) == (-signal.SIGKILL if number == leader else 0)
 
 
 def test_the_memory_of_a_daemon_is_flat(
