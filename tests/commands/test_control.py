@@ -1,7 +1,9 @@
 """`glance-control` with real servers."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -171,6 +173,29 @@ def test_a_server_that_dies_is_started_again_until_it_is_stopped(host: Host) -> 
     assert f"Respawning glance-api with {host.config}" in said
     assert said.endswith("glance-api was stopped: it is not started again\n")
     assert not host.answers()
+
+
+def test_a_server_that_cannot_live_is_given_up(host: Host) -> None:
+    host.config.write_text("[DEFAULT]\nbind_port = many\n")
+    code, said = host.control("--respawn", "api", "start", str(host.config))
+    assert code == 1
+    assert said.count("Respawning glance-api") == 2
+    assert "dies again and again" in host.errors
+    assert not host.pid_file.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or Path("/dev/log").exists(), reason="/dev/log is not this test's")
+def test_what_a_server_prints_goes_to_syslog(host: Host) -> None:
+    host.config.write_text("[DEFAULT]\nbind_port = many\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind("/dev/log")
+        try:
+            syslog.settimeout(60)
+            assert host.control("--capture-output", "api", "start", str(host.config))[0] == 0
+            line = syslog.recv(4096).decode()
+        finally:
+            Path("/dev/log").unlink()
+    assert re.search(r"glance-api: ERROR: Invalid .*many", line)
 
 
 def test_a_supervisor_that_is_ended_ends_its_server(host: Host) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -68,7 +69,13 @@ def copy(source: Server, target: Server, how: How = HOW) -> Counter[Outcome]:
 
 
 def test_a_service_is_copied_into_another(source: Server, target: Server, home: Path) -> None:
-    fields = {"name": "one", "tags": ["b", "a"], "visibility": "community", "min_disk": 3, "owner": "p1"}
+    fields: dict[str, Any] = {
+        "name": "one",
+        "tags": ["b", "a"],
+        "visibility": "community",
+        "min_disk": 3,
+        "owner": "p1",
+    }
     one = add(source, DATA, **fields, os_type="linux")
     two = add(source, b"", os_hidden=True)
     add(source, None)
