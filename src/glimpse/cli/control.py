@@ -23,7 +23,7 @@ SHUTDOWN_SECONDS = 45
 _KILL_SECONDS = 5
 
 # A server that ends so soon after its start, so often in a row, is not started again.
-BOUNCE_SECONDS = 10
+BOUNCE_SECONDS = 60
 BOUNCES = 3
 _RESPAWN_WAIT = 1
 
