@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from keystoneauth1.adapter import Adapter
@@ -48,30 +49,42 @@ def address(server: Server) -> str:
     return f"127.0.0.1:{server.port}"
 
 
-def ask(server: Server, method: str, path: str, **how: Any) -> httpx.Response:
+class Answering(Protocol):
+    """A server, of whichever kind."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        ...
+
+
+def ask(server: Answering, method: str, path: str, **how: Any) -> httpx.Response:
     """What a server answers, which must be a success."""
     answer = httpx.request(method, f"{server.url}/v2/images{path}", trust_env=False, timeout=60, **how)
     assert answer.is_success, answer.text
     return answer
 
 
-def add(server: Server, data: bytes | None, **fields: Any) -> dict[str, Any]:
+def add(
+    server: Answering, data: bytes | None, headers: Mapping[str, str] | None = None, **fields: Any
+) -> dict[str, Any]:
     """An image, with its data if there is any; its document."""
     named = {"disk_format": "raw", "container_format": "bare", **fields}
-    image_id = ask(server, "POST", "", json=named).json()["id"]
+    image: dict[str, Any] = ask(server, "POST", "", json=named, headers=headers).json()
     if data is not None:
-        headers = {"Content-Type": "application/octet-stream"}
-        ask(server, "PUT", f"/{image_id}/file", content=data, headers=headers)
-    return show(server, image_id)
+        content = {"Content-Type": "application/octet-stream", **(headers or {})}
+        ask(server, "PUT", f"/{image['id']}/file", content=data, headers=content)
+        image = ask(server, "GET", f"/{image['id']}", headers=headers).json()
+    return image
 
 
-def show(server: Server, image_id: str) -> dict[str, Any]:
+def show(server: Answering, image_id: str) -> dict[str, Any]:
     """The document of an image."""
     document: dict[str, Any] = ask(server, "GET", f"/{image_id}").json()
     return document
 
 
-def data_of(server: Server, image_id: str) -> bytes:
+def data_of(server: Answering, image_id: str) -> bytes:
     """The data of an image."""
     return ask(server, "GET", f"/{image_id}/file").content
 

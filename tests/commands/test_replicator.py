@@ -4,11 +4,13 @@ import json
 import random
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -68,7 +70,8 @@ def copy(source: Server, target: Server, how: How = HOW) -> Counter[Outcome]:
 
 
 def test_a_service_is_copied_into_another(source: Server, target: Server, home: Path) -> None:
-    fields = {"name": "one", "tags": ["b", "a"], "visibility": "community", "min_disk": 3, "owner": "p1"}
+    fields: dict[str, Any] = {"name": "one", "tags": ["b", "a"], "visibility": "community", "min_disk": 3}
+    fields["owner"] = "p1"
     one = add(source, DATA, **fields, os_type="linux")
     two = add(source, b"", os_hidden=True)
     add(source, None)
@@ -179,8 +182,9 @@ def test_damaged_data_never_becomes_active(
     assert show(target, one["id"])["status"] != "active"
     path.write_bytes(DATA)
     # The target may take a while to see that the upload has ended.
+    deadline = time.monotonic() + 60
     while show(target, one["id"])["status"] == "saving":
-        pass
+        assert time.monotonic() < deadline
     assert copy(source, target) == {Outcome.COPIED: 1, Outcome.UNCHANGED: 1}
     assert data_of(target, one["id"]) == DATA
 

@@ -23,7 +23,7 @@ SHUTDOWN_SECONDS = 45
 _KILL_SECONDS = 5
 
 # A server that ends so soon after its start, so often in a row, is not started again.
-BOUNCE_SECONDS = 10
+BOUNCE_SECONDS = 60
 BOUNCES = 3
 _RESPAWN_WAIT = 1
 
@@ -66,7 +66,7 @@ def start(plan: Plan, verb: str = "Start") -> Child | None:
                 return None
         if plan.pid_file.path.exists():
             click.echo(f"Removing stale pid file {plan.pid_file.path}")
-            plan.pid_file.path.unlink()
+            plan.pid_file.remove()
         click.echo(f"{verb}ing {plan.server}" + (f" with {plan.config}" if plan.config else ""))
         return Child(plan, _launch(plan), time.monotonic())
 
@@ -87,7 +87,7 @@ def _launch(plan: Plan) -> subprocess.Popen[bytes]:
                 preexec_fn=lambda: file.write(b"%d\n" % os.getpid()),
             )
     except (OSError, subprocess.SubprocessError) as error:
-        plan.pid_file.path.unlink(missing_ok=True)
+        plan.pid_file.remove()
         raise Unavailable(f"server {plan.server}", f"it cannot be started: {error}") from None
     finally:
         if output is not None:

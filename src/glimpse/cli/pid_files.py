@@ -72,10 +72,17 @@ class PidFile:
             os.close(handle)
 
     def forget(self, pid: int) -> None:
-        """Remove the file, if it is of this process."""
+        """Remove the file, if it is of this process. :raises Unavailable: it cannot be removed."""
         with self.held():
             if self.pid() == pid:
-                self.path.unlink(missing_ok=True)
+                self.remove()
+
+    def remove(self) -> None:
+        """Remove the file, if it is there. :raises Unavailable: it cannot be removed."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"file {self.path}", error.strerror or "it cannot be removed") from None
 
 
 @dataclass(frozen=True, slots=True)

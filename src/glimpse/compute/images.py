@@ -30,6 +30,8 @@ _OCTETS = "application/octet-stream"
 _PATCH = "application/openstack-images-v2.1-json-patch"
 # Seconds to connect, and between two pieces of an answer.
 _PATIENCE = (10, 60)
+# The same for an upload: a store may take its time until all of it is durable.
+_UPLOAD_PATIENCE = (10, 600)
 _CHUNK = 1024 * 1024
 
 # What an image's document says besides its properties.
@@ -165,8 +167,8 @@ class ImageService:
 
         :raises Invalid, Conflict: the service does not want it. What `data` raises ends the upload, too.
         """
-        headers = {"Content-Type": _OCTETS}
-        self._ask("PUT", f"{_path(image_id)}/file", subject=image_id, headers=headers, data=data)
+        how = {"headers": {"Content-Type": _OCTETS}, "timeout": _UPLOAD_PATIENCE}
+        self._ask("PUT", f"{_path(image_id)}/file", subject=image_id, data=data, **how)
 
     def change(self, image_id: str, patch: Sequence[Mapping[str, Any]]) -> None:
         """Change an image by a JSON patch. :raises NotFound, Invalid, Conflict: the service refuses."""
@@ -179,7 +181,7 @@ class ImageService:
 
     def _ask(self, method: str, path: str, *, subject: str = "", **how: Any) -> requests.Response:
         try:
-            answer = self._adapter.request(path, method, raise_exc=False, timeout=_PATIENCE, **how)
+            answer = self._adapter.request(path, method, raise_exc=False, **{"timeout": _PATIENCE, **how})
         except Unauthorized:
             raise Unauthenticated("The identity service does not accept the credentials.") from None
         except (ClientException, requests.RequestException) as error:

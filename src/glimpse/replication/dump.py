@@ -33,10 +33,8 @@ class Dump:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, self.folder)
             yield
-        except BlockingIOError:
-            raise Conflict(f"Another dump into {self.folder} is going on.") from None
         finally:
             os.close(descriptor)
 
@@ -88,6 +86,13 @@ class Dump:
 
     def _data(self, image_id: str) -> Path:
         return self.folder / f"{image_id}.img"
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(f"Another dump into {folder} is going on.") from None
 
 
 @contextmanager
