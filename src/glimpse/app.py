@@ -216,7 +216,7 @@ def records_of(settings: Settings) -> Records:
     link = settings.registry.link
     if link is not None:
         return records_behind(open_registry(settings, link))
-    database = connect(settings.database_url)
+    database = connect(settings.database_url, settings.location_key)
     if metrics_wanted():
         from glimpse.metrics.counted import count_connections
 

@@ -4,13 +4,13 @@ A file is its name and the JSON document in it. Each is taken in one transaction
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from glimpse.catalog.metadef_ports import LoadMode, MetadefRecords, NamespaceQuery, Outcome
 from glimpse.domain.caller import Caller
-from glimpse.domain.errors import GlimpseError, Unavailable
+from glimpse.domain.errors import GlimpseError, NotFound, Unavailable
 from glimpse.domain.metadef_documents import Document, read_namespace, write_definition
 from glimpse.domain.metadefs import Definition, Namespace
 
@@ -44,12 +44,31 @@ def load_metadefs(
 
     :raises Unavailable: the database does not answer.
     """
+    return _report(files, lambda definition: records.load(definition, mode, now))
+
+
+def foresee_loading(records: MetadefRecords, files: Iterable[tuple[str, object]], mode: LoadMode) -> Report:
+    """What `load_metadefs` would report; nothing is changed. Raises as it does."""
+    present = {LoadMode.SKIP: Outcome.SKIPPED, LoadMode.OVERWRITE: Outcome.OVERWRITTEN}.get(
+        mode, Outcome.MERGED
+    )
+
+    def outcome(definition: Definition) -> Outcome:
+        try:
+            records.get(definition.namespace.namespace)
+        except NotFound:
+            return Outcome.CREATED
+        return present
+
+    return _report(files, outcome)
+
+
+def _report(files: Iterable[tuple[str, object]], take: Callable[[Definition], Outcome]) -> Report:
     outcomes: list[tuple[str, Outcome]] = []
     failures: list[tuple[str, str]] = []
     for name, document in files:
         try:
-            definition = read_namespace(document, DEFAULT_OWNER)
-            outcomes.append((name, records.load(definition, mode, now)))
+            outcomes.append((name, take(read_namespace(document, DEFAULT_OWNER))))
         except Unavailable:
             raise
         except GlimpseError as error:
@@ -60,7 +79,7 @@ def load_metadefs(
 def export_metadefs(records: MetadefRecords) -> Iterator[tuple[str, Document]]:
     """File names and documents of all namespaces, such as `load_metadefs` takes."""
     taken: set[str] = set()
-    for namespace in _all(records):
+    for namespace in all_namespaces(records):
         name = _file_name(namespace, taken)
         taken.add(name.lower())
         yield name, write_definition(Definition(namespace, tuple(records.parts(namespace))))
@@ -71,7 +90,8 @@ def unload_metadefs(records: MetadefRecords) -> None:
     records.clear()
 
 
-def _all(records: MetadefRecords) -> Iterator[Namespace]:
+def all_namespaces(records: MetadefRecords) -> Iterator[Namespace]:
+    """Every namespace, by its name."""
     query = NamespaceQuery(_PAGE, "namespace", descending=False)
     while found := records.page(query, _EVERYBODY):
         yield from found

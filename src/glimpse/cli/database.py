@@ -16,7 +16,7 @@ from glimpse.records.schema import GLIMPSE_REVISION, revisions
 def current_database(settings: Settings) -> Iterator[Database]:
     """:raises Conflict: the tables are not there. :raises Unavailable: the database cannot be used."""
     require_tables(settings)
-    database = connect(settings.database_url)
+    database = connect(settings.database_url, settings.location_key)
     try:
         yield database
     finally:

@@ -14,10 +14,11 @@ from glimpse.checks import FILE_CHECKS
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.config.files import Source
 from glimpse.config.registry import RegistryLink
-from glimpse.config.report import Kind, findings
+from glimpse.config.report import findings
 from glimpse.config.settings import Settings, read_config, settings_of
 from glimpse.domain.errors import Conflict, GlimpseError
-from glimpse.records.schema import GLANCE_REVISION, GLIMPSE_REVISION, revisions
+from glimpse.records.glance_history import GLANCE_REVISION
+from glimpse.records.schema import GLIMPSE_REVISION, revisions
 from glimpse.registry.service import try_registry
 
 TITLE = "Upgrade Check Results"
@@ -86,8 +87,6 @@ def _options(source: Source, config: cfg.ConfigOpts) -> Result:
     lines = [str(finding) for finding in found]
     lines += [] if source.files or source.dirs else ["No configuration file was found."]
     code = Code.WARNING if lines else Code.SUCCESS
-    if any(finding.kind is Kind.UNSUPPORTED for finding in found):
-        code = Code.FAILURE
     return Result("Configuration", code, "\n".join(lines) or None)
 
 
@@ -109,7 +108,7 @@ def _database(settings: Settings) -> list[str]:
     if glance != {GLANCE_REVISION}:
         raise Conflict(
             f"It is at {', '.join(sorted(glance))}, and must be at {GLANCE_REVISION}: "
-            "run `glance-manage db sync` of Glance 2024.1 or later."
+            "run `glance-manage db sync`."
         )
     return (
         []

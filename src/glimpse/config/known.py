@@ -20,13 +20,6 @@ def _each(reason: str, names: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), reason)
 
 
-# Switched on, and not given: the service would not do what the operator relies on.
-UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
-    "DEFAULT": {
-        "metadata_encryption_key": "locations that Glance has encrypted with it cannot be read",
-    },
-}
-
 IGNORED: Mapping[str, Mapping[str, str]] = {
     "DEFAULT": {
         **_each("no remote debugger is offered", "pydev_worker_debug_host pydev_worker_debug_port"),

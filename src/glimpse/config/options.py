@@ -28,6 +28,11 @@ DEFAULT = (
     cfg.IntOpt("image_tag_quota", default=128, help="Tags of an image; negative: any number."),
     cfg.IntOpt("image_member_quota", default=128, help="Members of an image; negative: any number."),
     cfg.IntOpt("image_location_quota", default=10, help="Locations of an image; negative: any number."),
+    cfg.StrOpt(
+        "metadata_encryption_key",
+        secret=True,
+        help="Encrypts the URLs of locations in the database, as Glance does, with AES: 16, 24 or 32 bytes.",
+    ),
     cfg.IntOpt("image_size_cap", default=2**40, min=1, max=2**63, help="Largest image, in bytes."),
     cfg.StrOpt(
         "user_storage_quota",

@@ -15,7 +15,6 @@ from glimpse.config.options import GROUPS, registered
 class Kind(StrEnum):
     """What is amiss with an option."""
 
-    UNSUPPORTED = "not supported"
     IGNORED = "ignored"
     DEPRECATED = "deprecated"
     REMOVED = "removed"
@@ -64,12 +63,11 @@ def _judge(entry: Entry, used: Mapping[str, set[str]], stores: Collection[str]) 
 def _reasons(entry: Entry, group: str, used: Mapping[str, set[str]]) -> Iterator[tuple[Kind, str]]:
     if entry.name not in used.get(entry.group, set()):
         for kind, table in (
-            (Kind.UNSUPPORTED, known.UNSUPPORTED),
             (Kind.IGNORED, known.IGNORED),
             (Kind.REMOVED, known.REMOVED),
         ):
             if entry.name in table.get(group, {}):
-                yield _softened(kind, entry.value), table[group][entry.name]
+                yield kind, table[group][entry.name]
         for place, option in _moved().get((entry.group, entry.name), ()):
             yield Kind.DEPRECATED, f"use [{place}] {option}"
         for prefix, reason in known.REMOVED_PREFIXES.get(group, {}).items():
@@ -81,12 +79,6 @@ def _reasons(entry: Entry, group: str, used: Mapping[str, set[str]]) -> Iterator
             yield Kind.IGNORED, ignored
     elif entry.name in known.DEPRECATED.get(group, {}):
         yield Kind.DEPRECATED, known.DEPRECATED[group][entry.name]
-
-
-def _softened(kind: Kind, value: str) -> Kind:
-    """What is not supported does no harm when it is switched off."""
-    off = value.lower() in ("", "0", "false", "no", "off")
-    return Kind.IGNORED if kind is Kind.UNSUPPORTED and off else kind
 
 
 def _moved() -> dict[tuple[str, str], list[tuple[str, str]]]:

@@ -67,6 +67,7 @@ class Settings:
     public_endpoint: str | None
     logs: LogSettings
     database_url: str
+    location_key: bytes | None
     registry: RegistrySettings
     stores: tuple[StorePlace, ...]
     default_store: str
@@ -244,6 +245,15 @@ def settings_of(source: Source) -> Settings:
     return settings
 
 
+def _location_key(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    key = text.encode()
+    if len(key) not in (16, 24, 32):
+        raise Invalid("metadata_encryption_key", f"it must have 16, 24 or 32 bytes, but has {len(key)}")
+    return key
+
+
 def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
     return Settings(
         source=source,
@@ -257,6 +267,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         public_endpoint=config.public_endpoint,
         logs=read_logs(config, source.program),
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
+        location_key=_location_key(config.metadata_encryption_key),
         registry=read_registry(config, source.program),
         stores=() if source.program == registry.PROGRAM else read_stores(config, state),  # it reads no data
         default_store=default_store(config),

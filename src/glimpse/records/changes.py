@@ -24,6 +24,7 @@ from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import Conflict, Duplicate, Invalid, NotFound
 from glimpse.domain.image import Image, ImageChange, Location
 from glimpse.domain.status import GONE, ImageStatus
+from glimpse.records.location_urls import LocationUrls
 from glimpse.records.rows import metadata_of
 from glimpse.records.tables import (
     image_locations,
@@ -118,6 +119,7 @@ def create(connection: Connection, image: Image) -> None:
 
 def change(
     connection: Connection,
+    urls: LocationUrls,
     image_id: str,
     difference: ImageChange,
     statuses: frozenset[ImageStatus],
@@ -130,7 +132,7 @@ def change(
     if difference.tags_added or difference.tags_removed:
         _change_tags(connection, image_id, difference, now)
     if difference.locations:
-        _change_locations(connection, image_id, *difference.locations, now)
+        _change_locations(connection, urls, image_id, *difference.locations, now)
 
 
 def move(
@@ -145,14 +147,18 @@ def move(
 
 
 def delete(
-    connection: Connection, image_id: str, sources: frozenset[ImageStatus], now: datetime
+    connection: Connection,
+    urls: LocationUrls,
+    image_id: str,
+    sources: frozenset[ImageStatus],
+    now: datetime,
 ) -> list[Location]:
     """Mark the image and its children deleted; the locations that it had come back."""
     values = {"status": ImageStatus.DELETED, "deleted": True, "deleted_at": now, "updated_at": now}
     update_image(connection, image_id, sources, values, unprotected=True)
     # Read behind the lock: an upload may have published a location since the caller saw the image.
     rows = connection.execute(_LOCATIONS_OF, {"of": image_id})
-    locations = [Location(row.value, metadata_of(row.meta_data)) for row in rows]
+    locations = [Location(urls.read(row.value), metadata_of(row.meta_data)) for row in rows]
     for statement in _DELETE_CHILDREN:
         connection.execute(statement, {"of": image_id, "now": now})
     return locations
@@ -160,13 +166,14 @@ def delete(
 
 def _change_locations(
     connection: Connection,
+    urls: LocationUrls,
     image_id: str,
     before: tuple[Location, ...],
     after: tuple[Location, ...],
     now: datetime,
 ) -> None:
     rows = [row for row in connection.execute(_LOCATIONS_OF, {"of": image_id}) if row.status == "active"]
-    present = tuple(Location(row.value, metadata_of(row.meta_data)) for row in rows)
+    present = tuple(Location(urls.read(row.value), metadata_of(row.meta_data)) for row in rows)
     if present != before:
         raise Conflict(f"The locations of image {image_id} were changed meanwhile.")
     added = [location for location in after if location not in before]
@@ -182,12 +189,14 @@ def _change_locations(
             values = {"row": row.id, "now": now, "new": _metadata(noted)}
             connection.execute(_NOTE_LOCATION, values)
     for location in added:
-        add_location(connection, image_id, location, now)
+        add_location(connection, urls, image_id, location, now)
 
 
-def add_location(connection: Connection, image_id: str, location: Location, now: datetime) -> None:
+def add_location(
+    connection: Connection, urls: LocationUrls, image_id: str, location: Location, now: datetime
+) -> None:
     """Insert a location after those that the image has. The image's row must have been written before."""
-    values = {"value": location.url, "meta_data": _metadata(location), "status": "active"}
+    values = {"value": urls.kept(location.url), "meta_data": _metadata(location), "status": "active"}
     _insert_all(connection, image_locations, [_child(image_id, now, **values)])
 
 

@@ -15,6 +15,7 @@ from glimpse.domain.spans import call
 from glimpse.records import engines
 from glimpse.records.dialects import DIALECTS, Sql
 from glimpse.records.failures import UNFIT, Collision, Meaning, describe, meaning, unfit
+from glimpse.records.location_urls import LocationUrls
 
 Result = TypeVar("Result")
 Rows = Sequence[Sequence[Any]]
@@ -56,7 +57,8 @@ class Database:
     one and run as a function that may be called again when the transaction collided with another one.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, urls: LocationUrls) -> None:
+        self.urls = urls
         self.writer = engines.writer(url)
         self.reader = engines.reader(url)
         self.kind = "sqlite" if self.writer.dialect.name == "sqlite" else _kind(self.writer)
@@ -162,9 +164,12 @@ class _Lost(Exception):
     """The connection is dead."""
 
 
-def connect(url: str) -> Database:
-    """The database at `url` (an SQLAlchemy URL; drivers that are not installed are replaced by ours)."""
-    return Database(url)
+def connect(url: str, location_key: bytes | None = None) -> Database:
+    """The database at `url` (an SQLAlchemy URL; drivers that are not installed are replaced by ours).
+
+    `location_key` encrypts the URLs of locations (`location_urls`).
+    """
+    return Database(url, LocationUrls(location_key))
 
 
 def _kind(engine: Engine) -> str:

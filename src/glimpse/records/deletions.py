@@ -1,6 +1,6 @@
 """Delayed deletion: the port's `DeletionRecords` in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -235,12 +235,14 @@ class SqlDeletionRecords:
         """See the port."""
         moment = self._database.sql.moment(before)
         rows = self._database.read(self._waiting, {"of": image_id, "before": moment})
-        return [Location(url, metadata_of(text)) for _id, url, text in rows]
+        urls = self._database.urls
+        return [Location(urls.read(url), metadata_of(text)) for _id, url, text in rows]
 
     def begin(
         self, image_id: str, before: datetime, worker: str, lease_until: float, now: float
     ) -> list[Intent]:
         """See the port."""
+        urls = self._database.urls
         claim = {"of": image_id, "claimant": worker, "moment": now, "until": lease_until}
 
         def work(connection: Connection) -> list[Intent]:
@@ -249,9 +251,10 @@ class SqlDeletionRecords:
             key = {"of": image_id, "before": before}
             rows = connection.execute(_WAITING, key).all()
             if rows:
-                kept = set(connection.execute(_STILL_NAMED, key).scalars())
+                kept = set(map(urls.read, connection.execute(_STILL_NAMED, key).scalars()))
+                places = {urls.read(row.value): metadata_of(row.meta_data) for row in rows}
                 connection.execute(_END_LOCATIONS, {"rows": [row.id for row in rows]})
-                note_intents(connection, _removals(image_id, rows, kept, worker, lease_until))
+                note_intents(connection, _removals(image_id, places, kept, worker, lease_until))
             connection.execute(_TAKE_STANDING, claim)
             return [intent_of(row) for row in connection.execute(_STANDING, {"of": image_id})]
 
@@ -283,9 +286,10 @@ def _remember_deactivated(connection: Connection, image_id: str, now: datetime) 
 
 
 def _removals(
-    image_id: str, rows: Collection[Any], kept: set[str], worker: str, lease_until: float
+    image_id: str, places: Mapping[str, Mapping[str, str]], kept: set[str], worker: str, lease_until: float
 ) -> list[Intent]:
-    places = {
-        row.value: Location(row.value, metadata_of(row.meta_data)) for row in rows if row.value not in kept
-    }
-    return [removal(image_id, location, worker, lease_until) for location in places.values()]
+    return [
+        removal(image_id, Location(url, metadata), worker, lease_until)
+        for url, metadata in places.items()
+        if url not in kept
+    ]

@@ -38,17 +38,17 @@ _MYSQL_SESSION = (
 
 def reader(url: str) -> Engine:
     """An engine whose connections commit by themselves; giving one back costs no round trip."""
-    engine = _engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+    engine = _engine(url, DEADLINE, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
 
-def writer(url: str) -> Engine:
-    """An engine for transactions."""
+def writer(url: str, deadline: int = DEADLINE) -> Engine:
+    """An engine for transactions, whose statements are given up after `deadline` seconds."""
     if make_url(url).get_backend_name() != "sqlite":
-        return _engine(url, isolation_level="READ COMMITTED")
-    engine = _engine(url)
+        return _engine(url, deadline, isolation_level="READ COMMITTED")
+    engine = _engine(url, deadline)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -83,11 +83,11 @@ def _driver(url: URL, backend: str) -> str:
     raise Unavailable("database", f"no driver for '{backend}' is installed")
 
 
-def _engine(text: str, **options: object) -> Engine:
+def _engine(text: str, deadline: int, **options: object) -> Engine:
     url = parse(text)
     return create_engine(
         url,
-        connect_args=_connect_arguments(url),
+        connect_args=_connect_arguments(url, deadline),
         hide_parameters=True,
         max_overflow=_POOL_OVERFLOW,
         pool_size=_POOL_SIZE,
@@ -96,20 +96,20 @@ def _engine(text: str, **options: object) -> Engine:
     )
 
 
-def _connect_arguments(url: URL) -> dict[str, object]:
+def _connect_arguments(url: URL, deadline: int) -> dict[str, object]:
     match url.get_backend_name():
         case "sqlite":
-            return {"timeout": DEADLINE, "isolation_level": None}
+            return {"timeout": deadline, "isolation_level": None}
         case "postgresql":
             return {
                 "connect_timeout": _CONNECT_DEADLINE,
-                "options": f"-c statement_timeout={DEADLINE * 1000} -c lock_timeout={DEADLINE * 1000}",
+                "options": f"-c statement_timeout={deadline * 1000} -c lock_timeout={deadline * 1000}",
             }
         case _:
             return {
                 "connect_timeout": _CONNECT_DEADLINE,
-                "read_timeout": DEADLINE,
-                "write_timeout": DEADLINE,
+                "read_timeout": deadline,
+                "write_timeout": deadline,
                 "init_command": _MYSQL_SESSION,
             }
 

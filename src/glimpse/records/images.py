@@ -47,7 +47,7 @@ class SqlImageRecords:
     def get(self, image_id: str, project_id: str | None, *, deleted: bool = False) -> Image:
         """See the port."""
         rows = self._database.read(self._get[deleted], {"id": image_id, "me": project_id})
-        image = image_of_parts(rows, project_id)
+        image = image_of_parts(rows, project_id, self._database.urls)
         # MySQL finds an id that is written in other letters, too.
         if image is None or image.id != image_id:
             raise NotFound("image", image_id)
@@ -56,13 +56,17 @@ class SqlImageRecords:
     def page(self, query: PageQuery, viewer: Viewer) -> list[Image]:
         """See the port."""
         project_id = viewer.project_id
-        return [image_of(text, project_id) for (text,) in self._pages.read(query, viewer)]
+        urls = self._database.urls
+        return [image_of(text, project_id, urls) for (text,) in self._pages.read(query, viewer)]
 
     def change(
         self, image_id: str, change: ImageChange, statuses: frozenset[ImageStatus], now: datetime
     ) -> None:
         """See the port."""
-        self._database.write(lambda connection: changes.change(connection, image_id, change, statuses, now))
+        urls = self._database.urls
+        self._database.write(
+            lambda connection: changes.change(connection, urls, image_id, change, statuses, now)
+        )
 
     def relocate(
         self,
@@ -84,7 +88,7 @@ class SqlImageRecords:
         ]
 
         def work(connection: Connection) -> None:
-            changes.change(connection, image_id, change, statuses, now)
+            changes.change(connection, self._database.urls, image_id, change, statuses, now)
             if charge is not None:
                 # What came in counts by now.
                 require_room(connection, charge.project_id, 0, charge.quota)
@@ -106,7 +110,7 @@ class SqlImageRecords:
         """See the port."""
 
         def work(connection: Connection) -> list[Intent]:
-            locations = changes.delete(connection, image_id, sources, now)
+            locations = changes.delete(connection, self._database.urls, image_id, sources, now)
             wanted = [removal(image_id, location, worker, lease_until) for location in locations]
             staged = take_staged(connection, image_id)
             wanted += [removal_of_staged(one, worker, lease_until) for one in staged]

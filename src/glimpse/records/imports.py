@@ -20,6 +20,7 @@ from glimpse.records.changes import delete as delete_image
 from glimpse.records.database import Database
 from glimpse.records.intents import end_write
 from glimpse.records.jobs import end_job, hold_job, note_job
+from glimpse.records.location_urls import LocationUrls
 from glimpse.records.quota import require_allowed, require_room
 from glimpse.records.removals import removal_of_staged
 from glimpse.records.staging import STAGED, note_staged, staged_of, take_staged
@@ -100,7 +101,7 @@ class SqlImportRecords:
             # The lock on the image's row keeps others waiting that begin an import.
             update_image(connection, job.subject, frozenset({status}), {"updated_at": now})
             _require_idle(connection, job.subject, now)
-            change(connection, job.subject, change_, frozenset({status}), now)
+            change(connection, self._database.urls, job.subject, change_, frozenset({status}), now)
             note_task(connection, task)
             note_job(connection, job)
 
@@ -141,6 +142,7 @@ class SqlImportRecords:
         now: datetime,
     ) -> list[Intent]:
         """See the port."""
+        urls = self._database.urls
 
         def work(connection: Connection) -> list[Intent]:
             if not end_job(connection, job):
@@ -149,7 +151,7 @@ class SqlImportRecords:
                 if connection.execute(_END_COPY, {"intent": copy, "holder": job.worker}).rowcount != 1:
                     raise Unavailable("job", _LOST)
             try:
-                change(connection, job.subject, publication.change, publication.statuses, now)
+                change(connection, urls, job.subject, publication.change, publication.statuses, now)
             except (NotFound, Conflict) as error:
                 raise Gone(f"Image {job.subject} was deleted or changed meanwhile.") from error
             staged = take_staged(connection, job.subject)
@@ -171,17 +173,18 @@ class SqlImportRecords:
         status: ImageStatus = ImageStatus.QUEUED,
     ) -> list[Intent]:
         """See the port."""
+        urls = self._database.urls
 
         def work(connection: Connection) -> list[Intent]:
             if not end_job(connection, job):
                 return []
             removals: list[Intent] = []
             with suppress(NotFound, Conflict):
-                leave = _delete if change_ is None else partial(_leave, status)
+                leave = partial(_delete, urls) if change_ is None else partial(_leave, status)
                 removals = _removals(connection, job, leave(connection, job.subject, now))
             if change_ is not None:
                 with suppress(NotFound, Conflict):
-                    change(connection, job.subject, change_, _SETTLED, now)
+                    change(connection, urls, job.subject, change_, _SETTLED, now)
             settle_task(connection, job.id, TaskStatus.FAILURE, reason, expires_at, now)
             return removals
 
@@ -198,11 +201,11 @@ def _leave(status: ImageStatus, connection: Connection, image_id: str, now: date
     return take_staged(connection, image_id)
 
 
-def _delete(connection: Connection, image_id: str, now: datetime) -> list[Staged]:
+def _delete(urls: LocationUrls, connection: Connection, image_id: str, now: datetime) -> list[Staged]:
     """Delete an image that is importing, and so has no locations; what was staged for it comes back."""
     # Nobody asked to protect an image that has no data.
     update_image(connection, image_id, _IMPORTING, {"protected": False, "updated_at": now})
-    delete_image(connection, image_id, _IMPORTING, now)
+    delete_image(connection, urls, image_id, _IMPORTING, now)
     return take_staged(connection, image_id)
 
 

@@ -114,7 +114,7 @@ class SqlIntentRecords:
             # The image counts from here on, by its location; the reservation has ended above.
             require_room(connection, project_id, data.size, quota)
             require_allowed(connection, allowance, {Resource.SIZE_TOTAL: data.size})
-            add_location(connection, image_id, data.location, now)
+            add_location(connection, self._database.urls, image_id, data.location, now)
 
         self._database.write(work)
 

@@ -52,7 +52,7 @@ class SqlLocationImportRecords:
                 update_image(connection, job.subject, _IMPORTING, values)
             except (NotFound, Conflict) as error:
                 raise Gone(f"Image {job.subject} was deleted or changed meanwhile.") from error
-            add_location(connection, job.subject, location, now)
+            add_location(connection, self._database.urls, job.subject, location, now)
             # What came in counts by now.
             require_room(connection, charge.project_id, 0, charge.quota)
             require_allowed(connection, charge.allowance, {Resource.SIZE_TOTAL: 0})

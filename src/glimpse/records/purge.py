@@ -1,12 +1,12 @@
 """Purging: removing the rows of what was deleted long ago, for good, while the service runs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, false, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, false, func, not_, select
 
 from glimpse.domain.status import ImageStatus
 from glimpse.records.database import Database
@@ -30,11 +30,14 @@ PURGED = (*CHILDREN, tasks)
 _waits = images.c.status == ImageStatus.PENDING_DELETE.value
 
 
-def purge(database: Database, table: Table, before: datetime, max_rows: int | None) -> int:
+def purge(
+    database: Database, table: Table, before: datetime, max_rows: int | None, tell: Callable[[int], None]
+) -> int:
     """Remove rows of `table` that were deleted before a time, at most so many (None: all); how many.
 
     What belongs to an image that is pending_delete stays, as it may be restored; so does an image to which
-    anything belongs. Each batch is a transaction; between two of them others have as long as one took.
+    anything belongs. Each batch is a transaction; between two of them others have as long as one took. `tell`
+    is called with the number of rows that are gone by then.
     """
     conditions = (*_condition(table, before), *_free(table))
     purged: int = 0
@@ -46,6 +49,7 @@ def purge(database: Database, table: Table, before: datetime, max_rows: int | No
         if not ids:
             break
         purged, last = purged + len(ids), ids[-1]
+        tell(purged)
         time.sleep(time.monotonic() - began)
     return purged
 
@@ -59,7 +63,11 @@ def purgeable(database: Database, table: Table, before: datetime, max_rows: int 
 
 def held_back(database: Database, before: datetime) -> int:
     """How many images that were deleted before a time stay, since rows of other tables belong to them."""
-    wanted = select(func.count()).select_from(images).where(*_condition(images, before), ~(_free(images)[0]))
+    wanted = (
+        select(func.count())
+        .select_from(images)
+        .where(*_condition(images, before), not_(and_(*_free(images))))
+    )
     return database.write(lambda connection: int(connection.execute(wanted).scalar_one()))
 
 
@@ -91,8 +99,8 @@ def _free(table: Table) -> tuple[ColumnElement[bool], ...]:
     if table is tasks:
         return ()
     if table is images:
-        children = [exists().where(child.c.image_id == images.c.id) for child in CHILDREN]
-        return (~(children[0] | children[1] | children[2] | children[3]),)
+        # Each on its own: PostgreSQL makes anti-joins of them, but not of "none of these".
+        return tuple(~exists().where(child.c.image_id == images.c.id) for child in CHILDREN)
     pending = exists().where(images.c.id == table.c.image_id, _waits)
     if table is image_locations:
         return (~pending, table.c.status != ImageStatus.PENDING_DELETE.value)

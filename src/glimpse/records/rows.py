@@ -24,6 +24,7 @@ from sqlalchemy import (
 from glimpse.domain.image import Image, Location, Visibility
 from glimpse.domain.status import ImageStatus
 from glimpse.records.dialects import Sql
+from glimpse.records.location_urls import LocationUrls
 from glimpse.records.tables import (
     image_locations,
     image_members,
@@ -88,11 +89,11 @@ def _children(sql: Sql, image: FromClause, table: Table, *names: str) -> ColumnE
     return statement.correlate(image).scalar_subquery()
 
 
-def image_of(text: str | bytes, project_id: str | None) -> Image:
+def image_of(text: str | bytes, project_id: str | None, urls: LocationUrls) -> Image:
     """The image that `document` gave; `project_id` is whose membership was asked for."""
     values = orjson.loads(text)
     properties, tags, locations, member = values[18:]
-    return _image(values, properties, tags, locations, project_id if member else None)
+    return _image(values, properties, tags, _locations(locations, urls), project_id if member else None)
 
 
 def parts(sql: Sql, image_id: ColumnElement[Any], project: ColumnElement[Any], *, deleted: bool) -> Parts:
@@ -120,7 +121,7 @@ def parts(sql: Sql, image_id: ColumnElement[Any], project: ColumnElement[Any], *
     return union_all(image if deleted else image.where(images.c.deleted == false()), *children)
 
 
-def image_of_parts(rows: Sequence[Sequence[Any]], project_id: str | None) -> Image | None:
+def image_of_parts(rows: Sequence[Sequence[Any]], project_id: str | None, urls: LocationUrls) -> Image | None:
     """The image whose `parts` these are; None if it is not among them. `project_id` is the viewer's."""
     found: tuple[list[Any], ...] = ([], [], [], [], [])
     for (text,) in rows:
@@ -129,10 +130,16 @@ def image_of_parts(rows: Sequence[Sequence[Any]], project_id: str | None) -> Ima
     image, properties, tags, locations, members = found
     if not image:
         return None
-    return _image(image[0], properties, tags, locations, project_id if members else None)
+    return _image(image[0], properties, tags, _locations(locations, urls), project_id if members else None)
 
 
-def _image(values: list[Any], properties: _Rows, tags: _Rows, locations: _Rows, member: str | None) -> Image:
+def _image(
+    values: list[Any],
+    properties: _Rows,
+    tags: _Rows,
+    locations: tuple[Location, ...],
+    member: str | None,
+) -> Image:
     created_at = datetime.fromisoformat(values[3])
     # By position, since naming two dozen fields takes twice as long.
     fields: tuple[Any, ...] = (
@@ -146,15 +153,17 @@ def _image(values: list[Any], properties: _Rows, tags: _Rows, locations: _Rows, 
         bool(values[17]),
         dict(properties) if properties else {},
         frozenset([tag for (tag,) in tags]) if tags else frozenset(),
-        _locations(locations) if locations else (),
+        locations,
         member,
     )
     return Image(*fields)
 
 
-def _locations(rows: list[list[Any]]) -> tuple[Location, ...]:
+def _locations(rows: _Rows, urls: LocationUrls) -> tuple[Location, ...]:
+    if not rows:
+        return ()
     rows.sort()
-    return tuple([Location(url, metadata_of(text)) for _id, url, text in rows])
+    return tuple([Location(urls.read(url), metadata_of(text)) for _id, url, text in rows])
 
 
 def metadata_of(text: str | None) -> Mapping[str, str]:

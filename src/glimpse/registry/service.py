@@ -35,7 +35,7 @@ def create_registry_from(source: Source) -> ASGIApp:
     settings = settings_of(source)
     check_registry(settings)
     set_up_logs(settings)
-    database = connect(settings.database_url)
+    database = connect(settings.database_url, settings.location_key)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:

@@ -5,8 +5,9 @@ from glimpse.catalog.records import Records
 from glimpse.domain.errors import Conflict, Unavailable
 from glimpse.records import engines, open_records, tables
 from glimpse.records.database import connect
+from glimpse.records.glance_history import GLANCE_REVISION
 from glimpse.records.page_indexes import page_indexes
-from glimpse.records.schema import GLANCE_REVISION, is_current, upgrade
+from glimpse.records.schema import is_current, upgrade
 from tests.contract.records.making import an_image, run_together
 
 

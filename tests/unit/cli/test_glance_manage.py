@@ -6,12 +6,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from glimpse import __version__
-from glimpse.cli.glance_manage import SHIPPED_METADEFS, glance_manage, main
-from glimpse.records.schema import GLANCE_REVISION
+from glimpse.cli.glance_manage import glance_manage, main
+from glimpse.cli.manage_metadefs import SHIPPED_METADEFS
+from glimpse.domain.errors import GlimpseError
+from glimpse.records.glance_history import GLANCE_REVISION
 
 ACTIONS = (
     *("version", "check", "sync", "expand", "migrate", "contract"),
     *("load_metadefs", "unload_metadefs", "export_metadefs", "purge", "purge_images_table"),
+    *("upgrade", "version_control"),
 )
 
 
@@ -53,6 +56,10 @@ def test_both_spellings(config: Path, action: str) -> None:
 def test_an_empty_database(config: Path) -> None:
     assert "no tables" in manage(config, "db", "version").output
     assert manage(config, "db", "check").exit_code == 3
+    for action in ("sync", "expand", "upgrade"):
+        foreseen = manage(config, "db", action, "--dry-run")
+        assert (foreseen.exit_code, "Would make the tables of Glance" in foreseen.output) == (0, True)
+    assert "no tables" in manage(config, "db", "version").output
     for step in ("migrate", "contract"):
         refused = manage(config, "db", step)
         assert refused.exit_code == 1
@@ -76,21 +83,84 @@ def test_the_three_steps(config: Path) -> None:
     assert manage(config, "db_check").exit_code == 0
 
 
-def test_an_older_schema_is_left_alone(
+def test_a_schema_from_before_queens_is_left_alone(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_revision(config, "train_contract01")
-    assert manage(config, "db", "version").output == "train_contract01\n"
-    assert manage(config, "db", "check").exit_code == 3
+    at_revision(config, "ocata_contract01")
+    assert manage(config, "db", "version").output == "ocata_contract01\n"
+    assert manage(config, "db", "check").exit_code == 1
     monkeypatch.setattr("sys.argv", ["glance-manage", "--config-file", str(config), "db", "sync"])
     with pytest.raises(SystemExit) as refused:
         main()
     assert refused.value.code == 1
     error = capsys.readouterr().err
     assert error.startswith("ERROR: ")
-    assert "train_contract01" in error
+    assert "ocata_contract01" in error
     assert "glance-manage db sync" in error
-    assert manage(config, "db", "version").output == "train_contract01\n"
+    assert manage(config, "db", "version").output == "ocata_contract01\n"
+
+
+@pytest.mark.parametrize("action", ["check", "sync", "expand", "migrate", "contract", "upgrade"])
+@pytest.mark.parametrize("table", ["alembic_version", "glimpse_alembic_version"])
+def test_a_database_that_is_newer_is_named_and_left_alone(config: Path, action: str, table: str) -> None:
+    manage(config, "db", "sync")
+    with sqlite3.connect(config.with_name("db")) as connection:
+        connection.execute(f"UPDATE {table} SET version_num = '2099_1'")
+    for words in ([action], [action, "--dry-run"]):
+        if words == ["check", "--dry-run"]:
+            continue
+        refused = manage(config, "db", *words)
+        assert refused.exit_code == 1
+        assert "2099_1" in str(refused.exception)
+        assert "newer" in str(refused.exception)
+    with sqlite3.connect(config.with_name("db")) as connection:
+        assert connection.execute(f"SELECT version_num FROM {table}").fetchall() == [("2099_1",)]
+
+
+def test_upgrading_to_a_revision(config: Path) -> None:
+    refused = manage(config, "db", "upgrade", "train_contract01")
+    assert "heads" in str(refused.exception)
+    assert manage(config, "db", "upgrade", "--version", "expand@head").exit_code == 0
+    assert manage(config, "db_upgrade", "heads").exit_code == 0
+    assert manage(config, "db", "check").exit_code == 0
+
+
+def test_version_control(config: Path) -> None:
+    assert manage(config, "db", "version_control", "nothing").exit_code == 1
+    manage(config, "db", "version_control", "--dry-run")
+    assert "no tables" in manage(config, "db", "version").output
+    assert manage(config, "db", "version_control").exit_code == 0
+    assert manage(config, "db", "version").output == "liberty\n"
+    refused = manage(config, "db_version_control", "--version", GLANCE_REVISION)
+    assert (refused.exit_code, "at liberty" in str(refused.exception)) == (1, True)
+    assert manage(config, "db", "version").output == "liberty\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[database\nconnection = sqlite:///x\n", ":1"),
+        ("[database]\nconnection\n", ":2"),
+        ("[DEFAULT]\ndebug = maybe\n", "debug"),
+        (None, "glance-api.conf"),
+    ],
+)
+def test_a_configuration_that_is_no_good(config: Path, content: str | None, said: str) -> None:
+    if content is None:
+        config.unlink()
+    else:
+        config.write_text(content)
+    refused = manage(config, "db", "sync")
+    assert refused.exit_code == 1
+    assert isinstance(refused.exception, GlimpseError)
+    assert said in str(refused.exception)
+    assert not config.with_name("db").exists()
+
+
+def test_sections_that_come_twice_count_together(config: Path) -> None:
+    config.write_text(f"[database]\n[DEFAULT]\n[database]\nconnection = sqlite:///{config.parent}/db\n")
+    assert manage(config, "db", "sync").exit_code == 0
+    assert config.with_name("db").exists()
 
 
 def test_files_in_upstreams_places(config: Path) -> None:
@@ -193,7 +263,16 @@ def test_what_comes_with_the_service(config: Path, definitions: Path) -> None:
 
 
 def test_unloading(config: Path, definitions: Path) -> None:
+    foreseen = manage(config, "db", "load_metadefs", "--dry-run").output
+    assert foreseen == "Would be: 2 created, 0 skipped, 0 merged, 0 overwritten\n"
+    assert exported(config) == {}
     manage(config, "db", "load_metadefs")
+    for flags, words in ((), "0 created, 2 skipped"), (("--merge",), "0 created, 0 skipped, 2 merged"):
+        assert words in manage(config, "db", "load_metadefs", "--dry-run", *flags).output
+    assert manage(config, "db", "unload_metadefs", "--dry-run").output == "Would delete 2 namespaces\n"
+    words = manage(config, "db", "export_metadefs", "--dry-run", "--path", "/nowhere").output
+    assert words == "Would write /nowhere/TheOne.json\nWould write /nowhere/TheTwo.json\n"
+    assert sorted(exported(config)) == ["One", "Two"]
     assert manage(config, "db_unload_metadefs").exit_code == 0
     assert exported(config) == {}
 

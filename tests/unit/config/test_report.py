@@ -30,8 +30,6 @@ def report(tmp_path: Path, text: str) -> list[Finding]:
         ("DEFAULT", "filesystem_store_datadir = x", Kind.REMOVED),
         ("DEFAULT", "disk_formats = raw", Kind.DEPRECATED),
         ("DEFAULT", "show_multiple_locations = true", Kind.DEPRECATED),
-        ("DEFAULT", "metadata_encryption_key = x", Kind.UNSUPPORTED),
-        ("DEFAULT", "metadata_encryption_key =", Kind.IGNORED),
         ("DEFAULT", "bind_hots = x", Kind.UNKNOWN),
         ("DEFAULT", "log-file = x", Kind.UNKNOWN),
         ("database", "max_pool_size = 1", Kind.IGNORED),
@@ -97,7 +95,7 @@ def test_what_is_used_is_not_called_ignored() -> None:
     used = {(group, option.dest) for group, options in GROUPS.items() for option in options}
     without_effect = {
         (group, name)
-        for table in (known.UNSUPPORTED, known.IGNORED, known.REMOVED)
+        for table in (known.IGNORED, known.REMOVED)
         for group, names in table.items()
         for name in names
     }
