@@ -15,6 +15,7 @@ from benchmarks import (
     databases,
     growth,
     imports,
+    observing,
     readers,
     records,
     report,
@@ -39,6 +40,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "imports": imports.run,
     "backends": backends.run,
     "cache": cache.run,
+    "observing": observing.run,
 }
 
 
