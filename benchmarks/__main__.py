@@ -15,6 +15,7 @@ from benchmarks import (
     databases,
     growth,
     imports,
+    observing,
     readers,
     records,
     registry,
@@ -41,6 +42,7 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "backends": backends.run,
     "registry": registry.run,
     "cache": cache.run,
+    "observing": observing.run,
 }
 
 

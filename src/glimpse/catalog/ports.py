@@ -69,7 +69,8 @@ class PageQuery:
 
     `visibility` None means the caller's default list, "all" means everything the caller may see (Image API
     v2, "Show images"; the table is in `records/pages.py`). `member_status` None means any status.
-    `sort` is total: its last key is the id. `marker` is the image after which the page starts.
+    `sort` is total: its last key is the id. `marker` is the image after which the page starts. `deleted`:
+    deleted images alone, those that are not, or both (None).
     """
 
     sort: tuple[SortKey, ...]
@@ -81,6 +82,7 @@ class PageQuery:
     properties: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     marker: Image | None = None
+    deleted: bool | None = False
 
 
 class Resource(StrEnum):
