@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .state
 SOURCES := src tests benchmarks tools
+# What is compiled is kept, whatever the machine says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run check test conformance faults fmt services services-all services-down bench docs clean
@@ -14,14 +16,14 @@ help:  ## list the verbs
 # What the service needs to run, and what its developers need besides.
 $(BIN)/glimpse: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@services/environment $(VENV) constraints.txt -e .
 	@touch $@
 
 $(VENV)/.developer: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@UV_COMPILE_BYTECODE=1 services/environment $(VENV) constraints.txt -e '.[dev]'
 	@! command -v mariadb_config >/dev/null || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mysqlclient]'
+		services/environment $(VENV) constraints.txt -e '.[mysqlclient]'
 	@services/ceph-bindings $(BIN)/python
 	@touch $(BIN)/glimpse $@
 
