@@ -1,6 +1,6 @@
 # Keystone, in an environment of its own, with SQLite and fernet tokens. Who may call it is in keystone-seed.py.
 # GLIMPSE_SWIFT_PORT: swift.sh's; five ports after it is the proxy that the catalog names.
-# GLIMPSE_IMAGE_PORT: where its catalog says that the image service is; a test that needs the catalog listens there.
+# GLIMPSE_IMAGE_PORT: where its catalog says that the image service is. Tests add regions with services of their own.
 port=${GLIMPSE_KEYSTONE_PORT:-24934}
 image_port=${GLIMPSE_IMAGE_PORT:-24936}
 swift=http://127.0.0.1:$((${GLIMPSE_SWIFT_PORT:-25080} + 5))
@@ -47,7 +47,7 @@ prepare() {
     echo "$content" >"$home/seeded"
 }
 
-publish() { printf 'URL=%s\nIMAGE_URL=%s\n' "$(url)" "http://127.0.0.1:$image_port"; }
+publish() { echo "URL=$(url)"; }
 
 make_database() {
     manage db_sync
