@@ -39,13 +39,14 @@ check: $(VENV)/.developer  ## style, types, import rules and the quick tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m 'not services' --numprocesses auto --dist loadfile $(QUICK)
 
-# These share nothing, so that all cores may work on them. The others start servers, and wait for them much: two at a
-# time. Those that kill and hang servers have the machine to themselves.
+# These share nothing, so that all cores may work on them, and one more process while some wait for a server. The others
+# start servers, and wait for them much: three at a time. Those that kill and hang servers have the machine to themselves.
 QUICK := tests/unit tests/contract tests/api tests/museum
+ONE_MORE = $(shell expr $$(nproc) + 1)
 
 test: $(VENV)/.developer  ## everything; what needs a server that is not there is skipped by name
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(QUICK)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(QUICK) tests/faults)
+	$(BIN)/pytest --numprocesses $(ONE_MORE) --dist loadfile $(QUICK)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(QUICK) tests/faults)
 	$(BIN)/pytest tests/faults
 
 conformance: $(VENV)/.developer  ## Tempest's image tests against a running service
