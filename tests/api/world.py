@@ -22,7 +22,6 @@ from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
-from glimpse.app import cache_of, engine_of, imports_of, options_of, signatures_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.events import Payload
 from glimpse.catalog.ports import PropertyRules, Quotas
@@ -33,6 +32,7 @@ from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller, Endpoint
 from glimpse.domain.errors import Unauthenticated
 from glimpse.jobs.worker import Worker
+from glimpse.parts import cache_of, engine_of, imports_of, options_of, signatures_of, stores_of
 from glimpse.stores.base import Store
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer

@@ -148,18 +148,6 @@ class Keystone:
             yield
 
     @contextlib.contextmanager
-    def region_with_images_at(self, url: str) -> Iterator[str]:
-        """The id of a new region, where the catalog has an image service at that URL."""
-        region = self._make("region", id=unique("region"))
-        place = {"service_id": self._image_service, "interface": "public", "region_id": region, "url": url}
-        endpoint = self._make("endpoint", **place)
-        try:
-            yield region
-        finally:
-            self.call("DELETE", f"/endpoints/{endpoint}")
-            self.call("DELETE", f"/regions/{region}")
-
-    @contextlib.contextmanager
     def registered_limits(self, **limits: int) -> Iterator[None]:
         """Limits of the image service that hold for every project, such as image_count_total=10."""
         common = self._limited

@@ -56,7 +56,8 @@ def test_killed(tmp_path: Path, keystone: Keystone, glance: Source) -> None:
     known: dict[str, bytes] = {}
     torn: set[str] = set()
     with (
-        keystone.region_with_images_at(glance.url("")) as region,
+        keystone.own_region() as own,
+        own.endpoints("image", glance.url("")),
         running(state, import_options(state, more), keystone.token()) as server,
         server.client() as api,
     ):
@@ -66,7 +67,7 @@ def test_killed(tmp_path: Path, keystone: Keystone, glance: Source) -> None:
                 for _ in range(EACH):
                     known[image := new_image(api)] = data = chance.randbytes(1_000_000)
                     add_image(glance, image, data)
-                    source = {"glance_region": region, "glance_image_id": image}
+                    source = {"glance_region": own.region, "glance_image_id": image}
                     begin(theirs, image, {"method": {"name": "glance-download", **source}})
                 time.sleep(chance.uniform(0.02, 0.35))
                 victim.kill()
