@@ -11,11 +11,14 @@ from pathlib import Path
 
 from benchmarks import (
     backends,
+    cache,
     databases,
     growth,
     imports,
+    observing,
     readers,
     records,
+    registry,
     report,
     servers,
     settings,
@@ -37,6 +40,9 @@ SUITES: dict[str, Callable[[Context], None]] = {
     "readers": readers.run,
     "imports": imports.run,
     "backends": backends.run,
+    "registry": registry.run,
+    "cache": cache.run,
+    "observing": observing.run,
 }
 
 

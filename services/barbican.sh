@@ -12,9 +12,7 @@ install() {
     cmp -s "$constraints" "$home/installed" && return
     ! is_alive || stop
     say 'installing Barbican from PyPI'
-    python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" barbican gunicorn >>"$home/log" 2>&1 ||
-        fail "pip install failed, see $home/log"
+    make_environment barbican gunicorn
     cp "$constraints" "$home/installed"
 }
 

@@ -19,10 +19,7 @@ install() {
     cmp -s "$constraints" "$home/installed" && return
     ! is_alive || stop
     say 'installing Cinder from PyPI'
-    python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" cinder pymysql python-memcached \
-        >>"$home/log" 2>&1 ||
-        fail "pip install failed, see $home/log"
+    make_environment cinder pymysql python-memcached
     # The bindings of Ceph are not on PyPI. Debian's work in every CPython of the same version.
     ln -sf /usr/lib/python3/dist-packages/{rbd,rados}.cpython-311-*.so "$home"/environment/lib/python3.11/site-packages/
     cp "$constraints" "$home/installed"

@@ -8,6 +8,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 state=${GLIMPSE_SERVICES_DIR:-$root/.services}
 env_file=$state/env
+unset PYTHONDONTWRITEBYTECODE # what the servers compile is kept for their next start
 
 # All that there are, by name.
 servers() { grep -l '^answers()' "$root"/services/*.sh | sed 's|.*/||; s|\.sh$||'; }
@@ -30,6 +31,8 @@ enter() {
 need() {
     command -v "$1" >/dev/null && return
     [ "$(id -u)" = 0 ] || fail "$1 is missing; install the package $2"
+    exec 8>"$state/apt.lock"
+    flock 8
     if [ ! -f "$state/apt-updated" ]; then
         apt-get -q -o DPkg::Lock::Timeout=600 update >>"$state/apt.log" 2>&1 || fail "apt-get update failed, see $state/apt.log"
         touch "$state/apt-updated"
@@ -38,6 +41,14 @@ need() {
     # In run level 1 the package does not start a server of its own.
     RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 \
         install --no-install-recommends "$2" >>"$state/apt.log" 2>&1 || fail "apt-get install $2 failed, see $state/apt.log"
+    exec 8>&-
+}
+
+# make_environment PACKAGE...: a new environment of Python in the server's folder, at the versions of its constraints.
+make_environment() {
+    rm -rf "$home/environment"
+    "$root/services/environment" "$home/environment" "$constraints" "$@" >>"$home/log" 2>&1 ||
+        fail "$* cannot be installed, see $home/log"
 }
 
 # in_background PROGRAM ARGUMENT...: survives the shell that started it. Descriptor 9 is the lock of services/up.
@@ -83,6 +94,12 @@ forget() {
 }
 
 prefix() { echo "GLIMPSE_TEST_$(echo "$name" | tr '[:lower:]' '[:upper:]')_"; }
+
+fetch() (
+    enter "$1"
+    mkdir -p "$home"
+    install
+)
 
 bring_up() (
     enter "$1"

@@ -1,21 +1,16 @@
 # A server that speaks MongoDB's protocol and keeps its data in SQLite (nx-27017): no registry carries MongoDB itself.
 # What it lacks (authentication, codes of errors, durability) is in docs/stores/gridfs.md.
 port=${GLIMPSE_GRIDFS_PORT:-24987}
-version=0.8.1
-neosqlite=1.17.2
-pymongo=4.20.1
 programs=$home/environment/bin
+constraints=$root/services/gridfs-constraints.txt
 program=$root/services/gridfs-server.py
 
 install() {
-    [ "$(cat "$home/installed" 2>/dev/null)" = "$version $neosqlite $pymongo" ] && return
+    cmp -s "$constraints" "$home/installed" && return
     ! is_alive || stop
     say 'installing nx-27017 from PyPI'
-    python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check \
-        "nx-27017==$version" "neosqlite==$neosqlite" "pymongo==$pymongo" >>"$home/log" 2>&1 ||
-        fail "pip install failed, see $home/log"
-    echo "$version $neosqlite $pymongo" >"$home/installed"
+    make_environment nx-27017 neosqlite pymongo
+    cp "$constraints" "$home/installed"
 }
 
 answers() {

@@ -88,7 +88,7 @@ def ensure_service(name, kind, url):
     service = ensure("service", name=name, type=kind)
     for interface in ("public", "internal", "admin"):
         ensure("endpoint", service_id=service, interface=interface, region_id="RegionOne", url=url)
-    for endpoint in call("GET", f"/endpoints?service_id={service}")[1]["endpoints"]:
+    for endpoint in call("GET", f"/endpoints?service_id={service}&region_id=RegionOne")[1]["endpoints"]:
         if endpoint["url"] != url:
             call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": url}})
 

@@ -1,6 +1,6 @@
 # Keystone, in an environment of its own, with SQLite and fernet tokens. Who may call it is in keystone-seed.py.
 # GLIMPSE_SWIFT_PORT: swift.sh's; five ports after it is the proxy that the catalog names.
-# GLIMPSE_IMAGE_PORT: where its catalog says that the image service is; a test that needs the catalog listens there.
+# GLIMPSE_IMAGE_PORT: where its catalog says that the image service is. Tests add regions with services of their own.
 port=${GLIMPSE_KEYSTONE_PORT:-24934}
 image_port=${GLIMPSE_IMAGE_PORT:-24936}
 swift=http://127.0.0.1:$((${GLIMPSE_SWIFT_PORT:-25080} + 5))
@@ -16,9 +16,7 @@ install() {
     cmp -s "$constraints" "$home/installed" && return
     ! is_alive || stop
     say 'installing Keystone from PyPI'
-    python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" keystone gunicorn >>"$home/log" 2>&1 ||
-        fail "pip install failed, see $home/log"
+    make_environment keystone gunicorn
     cp "$constraints" "$home/installed"
 }
 
@@ -49,7 +47,7 @@ prepare() {
     echo "$content" >"$home/seeded"
 }
 
-publish() { printf 'URL=%s\nIMAGE_URL=%s\n' "$(url)" "http://127.0.0.1:$image_port"; }
+publish() { echo "URL=$(url)"; }
 
 make_database() {
     manage db_sync

@@ -23,9 +23,7 @@ install() {
     cmp -s "$constraints" "$home/installed" && return
     ! is_alive || stop
     say 'installing Swift from PyPI'
-    python3 -m venv --clear "$home/environment"
-    "$programs/pip" install --quiet --disable-pip-version-check -c "$constraints" swift keystonemiddleware >>"$home/log" 2>&1 ||
-        fail "pip install failed, see $home/log"
+    make_environment swift keystonemiddleware
     cp "$constraints" "$home/installed"
 }
 

@@ -29,16 +29,18 @@ def rabbitmq_url() -> str:
 
 
 class Listener:
-    """All messages of a topic, each once, in the order in which they came."""
+    """All messages of a topic, each once, in the order in which they came. Those in queues that are `durable`
+    outlive the server.
+    """
 
-    def __init__(self, connection: Connection, topic: str) -> None:
+    def __init__(self, connection: Connection, topic: str, *, durable: bool = False) -> None:
         self.topic = topic
         self.messages: list[Message] = []
         self._connection = connection
-        exchange = Exchange("glance", type="topic", durable=False, auto_delete=False)
+        exchange = Exchange("glance", type="topic", durable=durable, auto_delete=False)
         # As the sender declares them: whoever comes first makes them.
         self._queues = [
-            Queue(f"{topic}.{priority}", exchange, f"{topic}.{priority}", durable=False)
+            Queue(f"{topic}.{priority}", exchange, f"{topic}.{priority}", durable=durable)
             for priority in ("info", "error")
         ]
 
@@ -74,11 +76,11 @@ class Listener:
 
 
 @contextmanager
-def listening(topic: str) -> Iterator[Listener]:
-    """A listener for the length of a block."""
-    url = rabbitmq_url().replace("rabbit://", "amqp://", 1)
+def listening(topic: str, server: str | None = None) -> Iterator[Listener]:
+    """A listener for the length of a block; with durable queues if it has a `server` of its own."""
+    url = (server or rabbitmq_url()).replace("rabbit://", "amqp://", 1)
     with Connection(url) as connection:
-        listener = Listener(connection, topic)
+        listener = Listener(connection, topic, durable=server is not None)
         try:
             yield listener
         finally:

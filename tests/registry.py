@@ -13,7 +13,8 @@ from glimpse.cli.listener import bind
 from glimpse.config.registry import RegistryLink
 from glimpse.registry.client import Registry
 from glimpse.registry.gate import by_secret, secret_headers
-from glimpse.registry.server import Gate, make_registry
+from glimpse.registry.server import Gate, healthcheck_of, make_registry
+from glimpse.transfer.health import Health, database_probe
 from glimpse.transfer.threads import Crew
 from tests.clients.process import CHECKOUT, Command, Options, Running, merged, started, write
 
@@ -24,7 +25,8 @@ SECRET = "a-secret-that-nobody-can-guess-at-all"
 def listening(records: Records, gate: Gate) -> Iterator[RegistryLink]:
     """A registry of `records` for those whom `gate` lets in, and the way to it."""
     listener = bind("127.0.0.1", 0)
-    application = make_registry(records, gate, Crew(8, "registry"))
+    healthcheck = healthcheck_of(Health([database_probe(records.jobs)], patience=2, remembered=5))
+    application = make_registry(records, gate, Crew(8, "registry"), healthcheck)
     server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

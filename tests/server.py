@@ -23,7 +23,7 @@ class Server:
     """`glimpse serve` on a free port of the loopback. `extra` is added to its configuration file.
 
     Several servers may share one state folder; each needs a `name` of its own. With `certificate` (which
-    `extra` must name too) it is reached by TLS.
+    `extra` must name too) it is reached by TLS. With a `token` of Keystone, its client shows that.
     """
 
     state: Path
@@ -33,6 +33,7 @@ class Server:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    token: str = ""
 
     @property
     def url(self) -> str:
@@ -47,6 +48,8 @@ class Server:
     @property
     def authorization(self) -> dict[str, str]:
         """The administrator's header."""
+        if self.token:
+            return {"X-Auth-Token": self.token}
         pair = base64.b64encode(f"admin:{self.password}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
@@ -112,9 +115,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(state: Path, extra: str = "") -> Iterator[Server]:
+def running(state: Path, extra: str = "", token: str = "") -> Iterator[Server]:
     """A server for the length of a block."""
-    server = Server(state, extra)
+    server = Server(state, extra, token=token)
     server.start()
     try:
         yield server

@@ -16,26 +16,31 @@ from glimpse.api.v2.routes import OPERATIONS
 from glimpse.cli.glance_api import glance_api
 from glimpse.cli.glance_cache import cleaner, prefetcher, pruner
 from glimpse.cli.glance_cache_manage import glance_cache_manage
+from glimpse.cli.glance_control import glance_control
 from glimpse.cli.glance_manage import glance_manage
 from glimpse.cli.glance_registry import glance_registry
+from glimpse.cli.glance_replicator import glance_replicator
 from glimpse.cli.glance_scrubber import glance_scrubber
 from glimpse.cli.glance_status import glance_status
 from glimpse.cli.main import cli
 from glimpse.config.known import LIBRARY_GROUPS
 from glimpse.config.options import GROUPS
 
-# The commands that keep upstream's names.
-UPSTREAM: tuple[click.Command, ...] = (
+_UPSTREAM: tuple[click.Command, ...] = (
     glance_api,
     cleaner,
     glance_cache_manage,
     prefetcher,
     pruner,
+    glance_control,
     glance_manage,
     glance_registry,
+    glance_replicator,
     glance_scrubber,
     glance_status,
 )
+# All programs; those that keep upstream's names come after our own.
+COMMANDS: Mapping[str, click.Command] = {"glimpse": cli, **{str(each.name): each for each in _UPSTREAM}}
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -98,7 +103,7 @@ def _default(option: cfg.Opt) -> str:
 
 
 def _commands() -> Iterator[str]:
-    for command, name in ((cli, "glimpse"), *((each, str(each.name)) for each in UPSTREAM)):
+    for name, command in COMMANDS.items():
         yield from _command(command, name, None)
 
 
@@ -107,11 +112,16 @@ def _command(command: click.Command, name: str, parent: click.Context | None) ->
     context = click.Context(command, info_name=name, parent=parent, **settings)
     yield from (f"## `{context.command_path}`", "", "```text", command.get_help(context), "```", "")
     if isinstance(command, click.Group):
-        for child in command.list_commands(context):
-            found = command.get_command(context, child)
-            # The old spellings: `db_sync` is `db sync`.
-            if found is not None and not child.startswith("db_"):
-                yield from _command(found, child, context)
+        for child, found in children(context, command):
+            yield from _command(found, child, context)
+
+
+def children(context: click.Context, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """The sub-commands of a group, but for the old spellings: `db_sync` is `db sync`."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None and not name.startswith("db_"):
+            yield name, command
 
 
 def _errors() -> Iterator[str]:

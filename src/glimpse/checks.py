@@ -8,11 +8,11 @@ from oslo_config import cfg
 from glimpse.access.policy import OsloPolicy, policy_files
 from glimpse.access.policy_files import check_policy
 from glimpse.access.protection import read_protection
-from glimpse.app import bus_of, identity_of
 from glimpse.config.image_schema import read_known_properties
 from glimpse.config.paste import read_pipeline
 from glimpse.config.settings import Settings, check_values, read_config, require_loopback
 from glimpse.domain.errors import Invalid
+from glimpse.parts import bus_of, identity_of
 from glimpse.signing.certificates import read_trust_store
 
 

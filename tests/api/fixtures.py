@@ -1,5 +1,6 @@
 """Fixtures for tests that speak HTTP: a fresh world for each test, and the people in it."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -111,8 +112,11 @@ def make_world(
     policy: OsloPolicy,
     empty_records: Records,
     options_of: Callable[[str], Settings],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[MakeWorld]:
     """Worlds that are made in one test share the records, and differ in options and folders."""
+    # Nobody whom the system's authorities know is asked, and to read them is half of the time of most tests.
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
     worlds: list[World] = []
 
     def make(

@@ -22,7 +22,6 @@ from glimpse.access.policy import OsloPolicy
 from glimpse.api.application import make_application
 from glimpse.api.operations import PATCH_TYPES
 from glimpse.api.service import Service
-from glimpse.app import cache_of, engine_of, imports_of, options_of, signatures_of, stores_of
 from glimpse.catalog.catalog import Catalog
 from glimpse.catalog.events import Payload
 from glimpse.catalog.ports import PropertyRules, Quotas
@@ -33,6 +32,7 @@ from glimpse.domain.attributes import attribute_table
 from glimpse.domain.caller import Caller, Endpoint
 from glimpse.domain.errors import Unauthenticated
 from glimpse.jobs.worker import Worker
+from glimpse.parts import cache_of, engine_of, imports_of, options_of, signatures_of, stores_of
 from glimpse.stores.base import Store
 from glimpse.transfer.threads import start_threads
 from glimpse.transfer.transfer import Stores, Transfer
@@ -188,6 +188,7 @@ class World:
         del self.http.headers["accept"]
 
     def _service(self, policy: OsloPolicy, records: Records, identity: Identity, stores: Stores) -> Service:
+        config = read_config(self.settings.source)
         catalog = Catalog(
             records=records,
             policy=policy,
@@ -204,12 +205,12 @@ class World:
             worker=Worker("tests", self.settings.lease_seconds, lambda: time.time() + self.later),
             stores=stores,
             threads=start_threads(),
-            signatures=signatures_of(self.settings, read_config(self.settings.source)),
+            signatures=signatures_of(self.settings, config),
             hashing_algorithm=self.settings.hashing_algorithm,
             require_format_match=self.settings.require_format_match,
         )
         imports = imports_of(self.settings, transfer)
-        cache = cache_of(self.settings, read_config(self.settings.source), transfer)
+        cache = cache_of(self.settings, config, transfer)
         return Service(
             catalog,
             transfer,
@@ -217,7 +218,7 @@ class World:
             engine_of(self.settings, imports, cache),
             imports,
             self.settings.public_endpoint,
-            options=options_of(self.settings, read_config(self.settings.source)),
+            options=options_of(self.settings, config),
             cache=cache,
         )
 

@@ -16,9 +16,9 @@ from glimpse.stores.base import Store
 rados = pytest.importorskip("rados", reason="the bindings of Ceph are not installed")
 rbd = pytest.importorskip("rbd", reason="the bindings of Ceph are not installed")
 
-from glimpse.stores.rbd import RbdStore as RbdStore  # noqa: E402 - it needs the bindings
-from glimpse.stores.rbd_cluster import Access  # noqa: E402
-from glimpse.stores.rbd_places import Place  # noqa: E402
+from glimpse.stores.rbd.cluster import Access  # noqa: E402
+from glimpse.stores.rbd.places import Place  # noqa: E402
+from glimpse.stores.rbd.store import RbdStore as RbdStore  # noqa: E402 - it needs the bindings
 
 MIB = 1024 * 1024
 

@@ -15,9 +15,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from glimpse.stores.base import Store
-from glimpse.stores.s3 import S3Store
-from glimpse.stores.s3_bucket import Endpoint
-from glimpse.stores.s3_writer import Cut
+from glimpse.stores.s3.bucket import Endpoint
+from glimpse.stores.s3.store import S3Store
+from glimpse.stores.s3.writer import Cut
 
 MIB = 1024 * 1024
 # Swift looks once a minute at how much there is, and refuses by then only what is too large by itself.

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from glimpse.stores.base import Store
-from glimpse.stores.sheepdog import SheepdogStore
-from glimpse.stores.sheepdog_protocol import Operation, Result, suppress_result
+from glimpse.stores.sheepdog.protocol import Operation, Result, suppress_result
+from glimpse.stores.sheepdog.store import SheepdogStore
 from tests.clients.keystone import service_address
 from tests.server import free_port
 

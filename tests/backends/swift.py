@@ -1,25 +1,27 @@
 """Swift for the contract of stores: containers of a real cluster, each made for one test."""
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
 from glimpse.stores.base import Store
-from glimpse.stores.swift import SwiftStore, Terms
-from glimpse.stores.swift_account import Access, Account, Container
-from glimpse.stores.swift_places import Containers, Credentials, parse
+from glimpse.stores.swift.account import Access, Account, Container
+from glimpse.stores.swift.places import Containers, Credentials, parse
+from glimpse.stores.swift.store import SwiftStore, Terms
 
 MIB = 1024 * 1024
 _ENVIRONMENT = Path(__file__).parents[2] / ".services" / "env"
 
 
-def running() -> dict[str, str]:
+def running(environment: Path = _ENVIRONMENT) -> dict[str, str]:
     """What the running servers say of themselves; skips the test where Swift does not run."""
-    lines = _ENVIRONMENT.read_text().splitlines() if _ENVIRONMENT.is_file() else []
+    lines = environment.read_text().splitlines() if environment.is_file() else []
     told = dict(line.removeprefix("GLIMPSE_TEST_").split("=", 1) for line in lines if "=" in line)
     if "SWIFT_BARE_AUTH_URL" not in told:
         pytest.skip("Swift is not running; start it with: make services")
@@ -39,6 +41,14 @@ def options() -> str:
     )
 
 
+def forget_tokens() -> None:
+    """All tokens that Swift has given out end now."""
+    parts = urlsplit(running()["SWIFT_URL"])
+    with socket.create_connection((parts.hostname, (parts.port or 0) + 4), 5) as memcached:
+        memcached.sendall(b"flush_all\r\n")
+        assert memcached.recv(100) == b"OK\r\n"
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A way into the cluster: whose account, and by which proxy."""
@@ -47,9 +57,9 @@ class Cluster:
     access: Access
 
     @classmethod
-    def by_swift(cls, proxy: str = "SWIFT_AUTH_URL") -> "Cluster":
+    def by_swift(cls, proxy: str = "SWIFT_AUTH_URL", told: Mapping[str, str] | None = None) -> "Cluster":
         """The account of the test user, by Swift's own authentication."""
-        told = running()
+        told = told or running()
         credentials = Credentials(told[proxy], told["SWIFT_USER"], told["SWIFT_KEY"], 1)
         return cls(credentials, Access(timeout=10))
 

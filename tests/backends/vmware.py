@@ -16,8 +16,8 @@ import pytest
 from pyVim.connect import Disconnect, SmartConnect
 
 from glimpse.stores.base import Store
-from glimpse.stores.vmware import VmwareStore
-from glimpse.stores.vmware_places import Account, Datastore
+from glimpse.stores.vmware.places import Account, Datastore
+from glimpse.stores.vmware.store import VmwareStore
 from tests.clients.keystone import service_address
 from tests.server import free_port
 

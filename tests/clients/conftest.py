@@ -53,17 +53,18 @@ def qcow2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def keystone() -> Keystone:
-    """A real Keystone."""
+def keystone() -> Iterator[Keystone]:
+    """A real Keystone with a region of our own: other processes test at the same time."""
     found = find_keystone()
     if found is None:
         pytest.skip("Keystone is not running; start it with: make services")
-    return found
+    with found.own_region() as own:
+        yield own
 
 
 @pytest.fixture(scope="module")
 def keystone_server(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Our `glance-api` behind Keystone, where its catalog says that the image service is."""
+    """Our `glance-api` behind Keystone, and in its catalog."""
     with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), {}) as started:
         yield started
 

@@ -62,13 +62,11 @@ def prepare(environment: Environment) -> Path:
 def _install(environment: Environment) -> None:
     place = environment.folder / "environment"
     shutil.rmtree(place, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", place], check=True)
-    command: list[str | Path] = [place / "bin" / "pip", "install", "--disable-pip-version-check", "--quiet"]
     done = subprocess.run(
-        [*command, "--retries", "1", "-c", environment.constraints, *environment.packages],
+        [CHECKOUT / "services" / "environment", place, environment.constraints, *environment.packages],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PIP_NO_INPUT": "1"},
+        env={**os.environ, "PYTHON": sys.executable},
     )
     if done.returncode == 0:
         return

@@ -5,7 +5,7 @@ import functools
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Credential:
 
 @dataclass
 class Keystone:
-    """Keystone at `url`, whose catalog says that the image service is at `images`.
+    """Keystone at `url`. Its catalog may name several image services: one in each region.
 
     It has these users, all with the password "secret": admin (project admin); glance and nova (project
     service, roles admin and service); demo (member), manager and reader (project demo); demo2 (project demo2,
@@ -34,7 +34,7 @@ class Keystone:
     """
 
     url: str
-    images: str
+    region: str = "RegionOne"
 
     def token(self, user: str = "admin", project: str | None = "admin", *, system: bool = False,
               domain: str | None = None) -> str:  # fmt: skip
@@ -118,12 +118,39 @@ class Keystone:
 
     def image_endpoint_id(self) -> str:
         """The id of the public endpoint of the image service, by which oslo.limit knows it."""
-        return self._find("endpoint", service_id=self._image_service, interface="public")
+        service = self._find("service", type="image")
+        return self._find("endpoint", service_id=service, interface="public", region_id=self.region)
+
+    @contextlib.contextmanager
+    def own_region(self) -> Iterator["Keystone"]:
+        """Keystone with a new region, where nothing is but itself."""
+        region = unique("region")
+        self.call("POST", "/regions", {"region": {"id": region}})
+        own = replace(self, region=region)
+        try:
+            with own.endpoints("identity", self.url):
+                yield own
+        finally:
+            self.call("DELETE", f"/regions/{region}")
+
+    @contextlib.contextmanager
+    def endpoints(self, service_type: str, url: str) -> Iterator[None]:
+        """The catalog says that a service is at this URL in the region."""
+        common = {
+            "service_id": self._find("service", type=service_type),
+            "region_id": self.region,
+            "url": url,
+        }
+        with contextlib.ExitStack() as made:
+            for interface in ("public", "internal", "admin"):
+                identity = self._make("endpoint", interface=interface, **common)
+                made.callback(self.call, "DELETE", f"/endpoints/{identity}")
+            yield
 
     @contextlib.contextmanager
     def registered_limits(self, **limits: int) -> Iterator[None]:
         """Limits of the image service that hold for every project, such as image_count_total=10."""
-        common = {"service_id": self._image_service, "region_id": "RegionOne"}
+        common = self._limited
         rows = [{**common, "resource_name": name, "default_limit": value} for name, value in limits.items()]
         with self._rows("registered_limit", rows):
             yield
@@ -131,7 +158,7 @@ class Keystone:
     @contextlib.contextmanager
     def project_limits(self, project: str, **limits: int) -> Iterator[None]:
         """Limits of one project (by id). Each must be registered."""
-        common = {"service_id": self._image_service, "region_id": "RegionOne", "project_id": project}
+        common = {**self._limited, "project_id": project}
         rows = [{**common, "resource_name": name, "resource_limit": value} for name, value in limits.items()]
         with self._rows("limit", rows):
             yield
@@ -150,8 +177,8 @@ class Keystone:
                 self.call("DELETE", f"/{kind}s/{row['id']}")
 
     @property
-    def _image_service(self) -> str:
-        return self._find("service", type="image")
+    def _limited(self) -> dict[str, str]:
+        return {"service_id": self._find("service", type="image"), "region_id": self.region}
 
     def _find(self, kind: str, **fields: str) -> str:
         found = self.call("GET", f"/{kind}s?{httpx.QueryParams(fields)}")[f"{kind}s"]
@@ -185,14 +212,14 @@ def unique(kind: str) -> str:
 
 def find_keystone() -> Keystone | None:
     """The one that `make services` has started, if it answers."""
-    url, images = service_address("KEYSTONE_URL"), service_address("KEYSTONE_IMAGE_URL")
-    if url is None or images is None:
+    url = service_address("KEYSTONE_URL")
+    if url is None:
         return None
     try:
         httpx.get(url, trust_env=False, timeout=10).raise_for_status()
     except httpx.HTTPError:
         return None
-    return Keystone(url, images)
+    return Keystone(url)
 
 
 def service_address(name: str) -> str | None:
@@ -213,5 +240,5 @@ def variables(keystone: Keystone, user: str = "admin", project: str = "admin") -
         "OS_PROJECT_NAME": project,
         "OS_USER_DOMAIN_ID": "default",
         "OS_PROJECT_DOMAIN_ID": "default",
-        "OS_REGION_NAME": "RegionOne",
+        "OS_REGION_NAME": keystone.region,
     }

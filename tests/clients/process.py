@@ -101,12 +101,17 @@ def merged(*groups: Options) -> dict[str, dict[str, object]]:
 
 def write(file: Path, options: Options) -> None:
     """A configuration file."""
+    file.write_text(as_text(options))
+
+
+def as_text(options: Options) -> str:
+    """What a configuration file says."""
     lines = (
         line
         for group, values in options.items()
         for line in (f"[{group}]", *(f"{name} = {value}" for name, value in values.items()))
     )
-    file.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 @contextlib.contextmanager

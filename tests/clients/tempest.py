@@ -47,7 +47,7 @@ def options(keystone: Keystone, folder: Path, http_image: str, http_qcow2_image:
             "admin_project_name": "admin",
             "admin_domain_name": "Default",
         },
-        "identity": {"uri_v3": keystone.url, "auth_version": "v3", "region": "RegionOne"},
+        "identity": {"uri_v3": keystone.url, "auth_version": "v3", "region": keystone.region},
         "service_available": {**none, "glance": True},
         "image": {
             "http_image": http_image,

@@ -14,7 +14,14 @@ from tests.server import Server, running
 
 pytestmark = pytest.mark.clients
 
-OPTIONS = "[DEFAULT]\nenable_v1_api = true\n[glimpse]\nauth_strategy = noauth\n"
+OPTIONS = """
+[DEFAULT]
+enable_v1_api = true
+[import_filtering_opts]
+disallowed_hosts = 169.254.169.254
+[glimpse]
+auth_strategy = noauth
+"""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.client import Clients
-from tests.clients.keystone import Keystone, variables
+from tests.clients.keystone import Keystone
 from tests.clients.operated import in_the_catalog
 from tests.clients.process import Options, Running
 from tests.clients.test_glance_keystone import Person as Glance
@@ -99,7 +99,7 @@ class TestOpenStack:
     ) -> None:
         remote = openstack.json("image", "create", *RAW, "--file", str(disk), "remote")["id"]
         image = openstack.json("image", "create", *RAW, "local")["id"]
-        words = ("--remote-region", region(keystone), "--remote-image", remote)
+        words = ("--remote-region", keystone.region, "--remote-image", remote)
         # Without it openstacksdk 4.22 leaves out the other two, and hides the refusal.
         interface = ("--remote-service-interface", "public")
         openstack("image", "import", "--method", "glance-download", *words, *interface, image)
@@ -132,13 +132,9 @@ class TestGlance:
 
     def test_glance_download(self, glance: Glance, disk: Path, tmp_path: Path, keystone: Keystone) -> None:
         remote = glance("image-create", *RAW, "--file", str(disk), "--name", "remote")["id"]
-        words = ("--import-method", "glance-download", "--remote-region", region(keystone))
+        words = ("--import-method", "glance-download", "--remote-region", keystone.region)
         image = glance("image-create-via-import", *RAW, *words, "--remote-image-id", remote)["id"]
         verify(glance, image, disk.read_bytes(), tmp_path)
-
-
-def region(keystone: Keystone) -> str:
-    return variables(keystone, "admin", "admin")["OS_REGION_NAME"]
 
 
 def check(openstack: OpenStack, image: str, data: bytes, folder: Path) -> None:

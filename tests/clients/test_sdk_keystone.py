@@ -13,4 +13,4 @@ pytestmark = [pytest.mark.clients, pytest.mark.services]
 
 @pytest.mark.parametrize("case", cases("sdk_keystone"))
 def test_sdk(clients: Clients, keystone: Keystone, keystone_server: Running, qcow2: Path, case: str) -> None:
-    clients.program("sdk_keystone", case, keystone.url, str(qcow2))
+    clients.program("sdk_keystone", case, keystone.url, keystone.region, str(qcow2))

@@ -12,6 +12,7 @@ from tests.clients.keystone import Keystone, service_address
 from tests.clients.operated import in_the_catalog
 from tests.clients.process import Options, merged
 from tests.clients.tempest import Outcome, listed, options, run, together, unexplained
+from tests.server import free_port
 
 pytestmark = [
     pytest.mark.clients,
@@ -49,29 +50,31 @@ def outcomes(
     except RegistryUnreachable as error:
         pytest.skip(f"Tempest cannot be installed: {error}")
 
+    port = free_port()
+
     def tempest(regex: str, service: Options) -> list[Outcome]:
         folder = tmp_path_factory.mktemp("tempest")
         caching: Options = {
             "DEFAULT": {"image_cache_dir": folder / "image-cache"},
             "paste_deploy": {"flavor": "keystone+caching"},
         }
-        with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), merged(service, caching)):
+        with in_the_catalog(keystone, tmp_path_factory.mktemp("glance"), merged(service, caching), port):
             return run(programs, folder, options(keystone, folder, *http_images), regex)
 
-    one = service(http_images[0], keystone.images)
+    one = service(http_images[0], port)
     several = merged(one, stores(tmp_path_factory.mktemp("stores")))
     return together(tempest(r"^tempest\.api\.image", one), tempest(SEVERAL, several))
 
 
-def service(http_image: str, own: str) -> Options:
-    """What our service has that is off unless it is asked for. Its `own` address may be asked for images."""
-    addresses = [urlsplit(url) for url in (http_image, own)]
+def service(http_image: str, own_port: int) -> Options:
+    """What our service has that is off unless it is asked for. It may be asked for images itself."""
+    web = urlsplit(http_image)
     methods = "[glance-direct, web-download, copy-image, glance-download]"
     return {
         "DEFAULT": {"show_multiple_locations": True, "enabled_import_methods": methods},
         "import_filtering_opts": {
-            "allowed_hosts": ",".join({str(address.hostname) for address in addresses}),
-            "allowed_ports": ",".join(str(address.port) for address in addresses),
+            "allowed_hosts": web.hostname,
+            "allowed_ports": f"{web.port},{own_port}",
         },
         "image_format": {"require_image_format_match": False},
     }

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from glimpse.app import utc_now
 from glimpse.catalog.records import Records
 from glimpse.domain.image import Image, Location
 from glimpse.domain.status import ImageStatus
+from glimpse.parts import utc_now
 from glimpse.records import open_records, tables
 from glimpse.records.database import connect
 from glimpse.records.schema import upgrade

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
 
-from glimpse.app import utc_now
 from glimpse.catalog.records import Records
 from glimpse.cli.glance_manage import glance_manage
 from glimpse.domain.errors import GlimpseError
 from glimpse.domain.image import Image
+from glimpse.parts import utc_now
 from glimpse.records import open_records, tables
 from glimpse.records.database import Database, connect
 from glimpse.records.purge import BATCH

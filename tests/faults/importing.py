@@ -139,11 +139,12 @@ def failed_tasks(api: httpx.Client, images: Collection[str]) -> list[str]:
 @contextmanager
 def another(server: Server, name: str) -> Iterator[Server]:
     """A server more on the state of `server`, which is killed in the end if it still lives."""
-    more = Server(server.state, server.extra, name=name)
+    more = Server(server.state, server.extra, name=name, token=server.token)
     more.start()
     try:
         with more.client() as api:  # the first request pays for the password
-            assert api.get("/v2/images", params={"limit": 1}).status_code == 200
+            answer = api.get("/v2/images", params={"limit": 1})
+            assert answer.status_code == 200, answer.text
         yield more
     finally:
         more.kill()

@@ -1,8 +1,10 @@
 """Notifications on a real RabbitMQ: every event as it is documented, whatever happens to the bus."""
 
+import os
 import re
 import socket
 import sqlite3
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,11 +18,13 @@ import pytest
 from glimpse.api.operations import PATCH_TYPES
 from tests.listener import Listener, Message, listening, rabbitmq_url
 from tests.relay import Relay
-from tests.server import Server
+from tests.server import Server, free_port
 
 pytestmark = pytest.mark.services
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "notifications.md"
+SERVICES = Path(__file__).parents[2] / "services"
+BROKER_PORT = 25850
 DATA = bytes(range(256)) * 64
 METADEFS = "/v2/metadefs/namespaces"
 PREPARED = {"os_glance_importing_to_stores", "os_glance_failed_import", "backend"}
@@ -70,6 +74,40 @@ def server(tmp_path: Path, bus: Relay, listener: Listener) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
+
+
+class Broker:
+    """A RabbitMQ of its own, which can be ended and started again. It has three ports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"rabbit://guest:guest@127.0.0.1:{BROKER_PORT}/"
+        self._environment = {
+            **os.environ,
+            "GLIMPSE_SERVICES_DIR": str(folder),
+            "GLIMPSE_RABBITMQ_PORT": str(BROKER_PORT),
+        }
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._run("up")
+
+    def stop(self) -> None:
+        """Returns when it has ended."""
+        self._run("down")
+
+    def _run(self, program: str) -> None:
+        subprocess.run(
+            [SERVICES / program, "rabbitmq"], env=self._environment, check=True, capture_output=True
+        )
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    rabbitmq_url()  # else RabbitMQ is not installed
+    broker = Broker(tmp_path / "services")
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 def change_name(client: httpx.Client, image: str, name: str) -> None:
@@ -182,6 +220,72 @@ def test_every_event_comes_through_an_interruption(server: Server, listener: Lis
     assert [name for name in names if name.startswith("n")] == [f"n{number}" for number in range(20)]
     server.stop()
     assert backlog(server) == 0
+
+
+def test_nothing_is_lost_when_the_broker_is_restarted(tmp_path: Path, broker: Broker) -> None:
+    """Nobody listens before it has come back: what it had taken by then was on its disk."""
+    topic, port = "restart", free_port()
+    server = Server(
+        tmp_path / "glimpse",
+        "[oslo_messaging_notifications]\ndriver = messagingv2\n"
+        f"topics = {topic}\ntransport_url = {broker.url}\n"
+        "[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
+        f"[glimpse]\nmetrics_port = {port}\n",
+    )
+    server.start()
+    with server.client() as client:
+        live(client)
+        broker.stop()
+        define(client)
+        image = create(client)
+        for number in range(20):
+            change_name(client, image, f"n{number}")
+        _until(lambda: backlog(server) >= 20)
+        assert _waiting(port) == backlog(server)
+        broker.start()
+        change_name(client, image, "last")
+        with listening(topic, broker.url) as late:
+            _check(late.wait(lambda messages: _names(messages, image)[-1:] == ["last"]))
+            names = _names(late.messages, image)
+        _until(lambda: _waiting(port) == 0)
+    server.stop()
+    assert names == [*(f"n{number}" for number in range(20)), "last"]
+
+
+def test_the_backlog_is_bounded_and_what_is_dropped_is_counted(tmp_path: Path) -> None:
+    """Nobody listens on the broker's port."""
+    port = free_port()
+    server = Server(
+        tmp_path,
+        "[oslo_messaging_notifications]\ndriver = messagingv2\n"
+        f"transport_url = rabbit://a:b@127.0.0.1:{free_port()}/\n"
+        f"[glimpse]\nnotification_backlog = 100\nmetrics_port = {port}\n",
+    )
+    server.start()
+    with server.client() as client:
+        image = create(client)
+        for number in range(150):
+            change_name(client, image, f"n{number}")
+        _until(lambda: "dropped" in _metrics(port))
+        _until(lambda: _waiting(port) <= 100)
+    server.stop()
+    assert 0 < backlog(server) <= 100
+
+
+def _metrics(port: int) -> str:
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+
+
+def _waiting(port: int) -> int:
+    [value] = re.findall(r"^glimpse_notifications_waiting (\S+)$", _metrics(port), re.MULTILINE)
+    return int(float(value))
+
+
+def _until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _names(messages: list[Message], image: str) -> list[str]:

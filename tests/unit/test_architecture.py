@@ -61,7 +61,11 @@ def test_commands_start_without_extras() -> None:
     hidden = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r}))"
     used = "from glimpse.cli import main, glance_api, glance_cache, glance_cache_manage, glance_manage"
     more = "from glimpse.cli import glance_registry, glance_scrubber, glance_status"
+    rest = "from glimpse.cli import glance_control, glance_replicator"
     done = subprocess.run(
-        [sys.executable, "-c", f"{hidden}\n{used}\n{more}"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", f"{hidden}\n{used}\n{more}\n{rest}"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

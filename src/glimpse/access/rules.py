@@ -83,6 +83,7 @@ RULES = {
     **_IMAGES,
     "publicize_image": _ADMIN,
     "copy_image": _ADMIN,
+    "copy_from": "rule:default",
     "download_from_store": _MEMBER_REACHES,
     "add_image_location": f"{_SERVICE} or ({_OWN_NEW})",
     "fetch_image_location": _SERVICE,

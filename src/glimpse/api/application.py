@@ -23,6 +23,7 @@ from glimpse.api.service import Service
 from glimpse.api.v1.routes import OPERATIONS as V1_OPERATIONS
 from glimpse.api.v2.routes import OPERATIONS
 from glimpse.api.versions import LISTED, canonical_path, listed, versions
+from glimpse.domain.caller import ON_BEHALF_OF
 from glimpse.domain.correlation import REQUEST
 from glimpse.domain.errors import GlimpseError, Unauthenticated
 from glimpse.transfer.health import health_of
@@ -143,6 +144,7 @@ class Front:
         """Find out who calls, before anything else about the request is judged; a refusal if it is nobody."""
         try:
             scope[CALLER] = await self._service.identity.caller(scope["method"], path, headers)
+            ON_BEHALF_OF.set(scope[CALLER])
         except GlimpseError as error:
             return self._refusal(error, headers)
         return None

@@ -116,14 +116,14 @@ def page(catalog: Catalog, caller: Caller, query: PageQuery) -> Page:
     return Page(shown, images[-1].id if more else None)
 
 
-def find_marker(catalog: Catalog, caller: Caller, image_id: str) -> Image:
-    """The image after which a page starts; administrators may name a deleted one.
+def find_marker(catalog: Catalog, caller: Caller, image_id: str, *, deleted: bool = False) -> Image:
+    """The image after which a page starts; it may be a `deleted` one, for administrators in any case.
 
     :raises Invalid: no such image.
     :raises Forbidden: not visible to the caller.
     """
     try:
-        image = catalog.records.images.get(image_id, caller.project_id, deleted=caller.is_admin)
+        image = catalog.records.images.get(image_id, caller.project_id, deleted=deleted or caller.is_admin)
     except NotFound:
         raise Invalid("marker", f"no image has the ID '{image_id}'") from None
     if not is_visible(image, caller):

@@ -37,7 +37,7 @@ def _require_shared(image: Image) -> None:
 
 
 def list_members(catalog: Catalog, caller: Caller, image_id: str) -> list[Member]:
-    """All members for the owner; for a member, itself alone.
+    """All members for the owner and those who may share the image; for another member, itself alone.
 
     :raises NotFound: no such image. :raises Forbidden: policy, or the image is not shared.
     """
@@ -45,7 +45,8 @@ def list_members(catalog: Catalog, caller: Caller, image_id: str) -> list[Member
     require(catalog, caller, "get_members", image)
     _require_shared(image)
     members = catalog.records.members.list(image_id)
-    return members if _owns(image, caller) else [m for m in members if m.member_id == caller.project_id]
+    mine = [member for member in members if member.member_id == caller.project_id]
+    return members if _owns(image, caller) or any(member.can_share for member in mine) else mine
 
 
 def show_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> Member:
@@ -59,17 +60,20 @@ def show_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str)
     return catalog.records.members.get(image_id, member_id)
 
 
-def shared_with(catalog: Catalog, caller: Caller, member_id: str) -> list[Image]:
+def shared_with(catalog: Catalog, caller: Caller, member_id: str) -> list[tuple[Image, bool]]:
     """The images that are shared with a project, newest first: those whose members the caller may see.
+
+    With each comes whether the project may share it with others.
 
     They are the caller's own, or all if it is the caller's project. Hidden images are not among them.
     """
     query = PageQuery(_NEWEST_FIRST, catalog.limits.api_limit_max, Visibility.SHARED, member_status=None)
-    found: list[Image] = []
+    found: list[tuple[Image, bool]] = []
+    shared_on = catalog.records.members.shared_on(member_id)
     while True:
         page = catalog.records.images.page(query, Viewer(member_id))
         found += [
-            image
+            (image, image.id in shared_on)
             for image in page
             if image.member == member_id
             and is_visible(image, caller)
@@ -80,7 +84,9 @@ def shared_with(catalog: Catalog, caller: Caller, member_id: str) -> list[Image]
         query = replace(query, marker=page[-1])
 
 
-def add_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) -> Member:
+def add_member(
+    catalog: Catalog, caller: Caller, image_id: str, member_id: str, *, can_share: bool = False
+) -> Member:
     """Share the image with a project; it starts as pending.
 
     :raises NotFound: no such image. :raises Forbidden: policy, or the image is not shared.
@@ -88,12 +94,38 @@ def add_member(catalog: Catalog, caller: Caller, image_id: str, member_id: str) 
     """
     image = find_image(catalog, caller, image_id)
     require_writer(caller)
-    require(catalog, caller, "add_member", image)
+    _require_sharer(catalog, caller, image)
     _require_shared(image)
     now = catalog.clock()
-    member = Member(image_id, member_id, MemberStatus.PENDING, now, now)
+    member = Member(image_id, member_id, MemberStatus.PENDING, now, now, can_share)
     catalog.records.members.add(member, catalog.limits.image_member_quota)
     tell_member(catalog, "image.member.create", member)
+    return member
+
+
+def _require_sharer(catalog: Catalog, caller: Caller, image: Image) -> None:
+    """A member that may share the image stands in for its owner, and must be allowed what an owner must."""
+    records = catalog.records.members
+    if image.member is not None and records.get(image.id, image.member).can_share:
+        image = replace(image, owner=image.member)
+    require(catalog, caller, "add_member", image)
+
+
+def let_share(catalog: Catalog, caller: Caller, image_id: str, member_id: str, *, can_share: bool) -> Member:
+    """Say whether a member may share the image with others.
+
+    :raises NotFound: no such image or member. :raises Forbidden: policy, or the image is not shared.
+    """
+    image = find_image(catalog, caller, image_id)
+    require_writer(caller)
+    _require_sharer(catalog, caller, image)
+    _require_shared(image)
+    records = catalog.records.members
+    member = records.get(image_id, member_id)
+    if member.can_share == can_share:
+        return member
+    member = records.set_can_share(image_id, member_id, can_share, catalog.clock())
+    tell_member(catalog, "image.member.update", member)
     return member
 
 

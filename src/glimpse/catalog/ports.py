@@ -69,7 +69,8 @@ class PageQuery:
 
     `visibility` None means the caller's default list, "all" means everything the caller may see (Image API
     v2, "Show images"; the table is in `records/pages.py`). `member_status` None means any status.
-    `sort` is total: its last key is the id. `marker` is the image after which the page starts.
+    `sort` is total: its last key is the id. `marker` is the image after which the page starts. `deleted`:
+    deleted images alone, those that are not, or both (None).
     """
 
     sort: tuple[SortKey, ...]
@@ -81,6 +82,7 @@ class PageQuery:
     properties: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     marker: Image | None = None
+    deleted: bool | None = False
 
 
 class Resource(StrEnum):
@@ -215,6 +217,12 @@ class MemberRecords(Protocol):
     def set_status(self, image_id: str, member_id: str, status: MemberStatus, now: datetime) -> Member:
         """:raises NotFound: the project is no member."""
 
+    def set_can_share(self, image_id: str, member_id: str, can_share: bool, now: datetime) -> Member:
+        """:raises NotFound: the project is no member."""
+
+    def shared_on(self, member_id: str) -> frozenset[str]:
+        """The ids of the images that a member may share with others."""
+
     def remove(self, image_id: str, member_id: str, now: datetime) -> None:
         """:raises NotFound: the project is no member."""
 
@@ -315,6 +323,9 @@ class IntentRecords(Protocol):
 
     def renew(self, intent_ids: Collection[str], worker: str, lease_until: float) -> None:
         """Prolong those of the leases that `worker` still holds."""
+
+    def now(self) -> float:
+        """The time by which leases are judged, by the clock of the database, in seconds since the epoch."""
 
     def expired(self, before: float, limit: int) -> list[Intent]:
         """Intents whose lease ended before that time, oldest first."""

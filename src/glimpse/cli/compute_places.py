@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from glimpse.app import key_manager_of
 from glimpse.compute.cloud import Cloud, connect
 from glimpse.compute.instances import Host
 from glimpse.compute.launch import Source
 from glimpse.compute.signatures import Signatures
 from glimpse.config.logs import set_up_logs
 from glimpse.config.settings import Settings, read_config, read_settings
+from glimpse.parts import key_manager_of
 from glimpse.signing.certificates import read_trust_store
 
 cloud_option = click.option(

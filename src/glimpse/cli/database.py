@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from glimpse.app import records_of
 from glimpse.catalog.records import Records
 from glimpse.config.settings import Settings
 from glimpse.domain.errors import Conflict
+from glimpse.parts import records_of
 from glimpse.records import open_records
 from glimpse.records.database import Database, connect
 from glimpse.records.schema import GLIMPSE_REVISION, revisions

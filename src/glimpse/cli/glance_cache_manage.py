@@ -10,6 +10,7 @@ import httpx
 
 from glimpse import __version__
 from glimpse.cli.jobs import table
+from glimpse.cli.keystone import password_plugin
 from glimpse.cli.programs import CONTEXT, run
 from glimpse.domain.errors import Conflict, Forbidden, Invalid, Unauthenticated, Unavailable
 from glimpse.transfer.cache.folder import is_image_id
@@ -106,21 +107,10 @@ def _signed_in(client: httpx.Client, said: dict[str, Any], *, insecure: bool) ->
 def _token(said: dict[str, Any], *, insecure: bool) -> str:
     # Imported only when used: it takes a while.
     from keystoneauth1.exceptions import ClientException
-    from keystoneauth1.identity import v3
     from keystoneauth1.session import Session
 
-    domain, url = said["os_domain_id"], str(said["os_auth_url"]).rstrip("/")
-    auth = v3.Password(
-        url if url.endswith("/v3") else f"{url}/v3",
-        username=said["os_username"],
-        password=said["os_password"],
-        project_id=said["os_project_id"],
-        project_name=said["os_project_name"],
-        user_domain_id=said["os_user_domain_id"] or domain,
-        project_domain_id=None if said["os_project_id"] else said["os_project_domain_id"] or domain,
-    )
     try:
-        return str(Session(auth, verify=not insecure).get_token())
+        return str(Session(password_plugin(said), verify=not insecure).get_token())
     except ClientException as error:
         raise Unauthenticated(f"Keystone: {error}") from None
 

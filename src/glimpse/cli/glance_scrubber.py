@@ -7,12 +7,13 @@ import sys
 import click
 
 from glimpse import __version__
-from glimpse.app import make_scrubber, utc_now
+from glimpse.app import make_scrubber
 from glimpse.cli.database import current_records
 from glimpse.cli.programs import CONTEXT, common_options, run, source_of
 from glimpse.cli.worker import stop_signal
 from glimpse.config.logs import set_up_logs
 from glimpse.config.settings import Settings, settings_of
+from glimpse.parts import utc_now
 from glimpse.transfer.scrubbing import Scrubber, scrub_forever, scrub_once
 
 LOG = logging.getLogger(__name__)

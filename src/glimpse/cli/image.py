@@ -14,11 +14,11 @@ from typing import IO, Any
 
 import click
 
-from glimpse.app import signatures_of
 from glimpse.cli.places import config_option, state_option
 from glimpse.config.settings import Settings, read_config, read_settings
 from glimpse.domain.caller import Caller
 from glimpse.domain.errors import Invalid
+from glimpse.parts import signatures_of
 from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.signing.certificates import check_certificate, read_certificate, read_trust_store

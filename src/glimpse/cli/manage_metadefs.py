@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 import glimpse
-from glimpse.app import utc_now
 from glimpse.catalog.metadef_files import (
     all_namespaces,
     export_metadefs,
@@ -22,6 +21,7 @@ from glimpse.config.files import Source
 from glimpse.config.settings import read_config
 from glimpse.domain.errors import Conflict, Invalid
 from glimpse.domain.metadef_documents import Document
+from glimpse.parts import utc_now
 from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.records.glance_history import EXPANDED, GLANCE_REVISION

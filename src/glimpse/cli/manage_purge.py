@@ -7,12 +7,12 @@ from typing import Any
 import click
 from sqlalchemy import Table
 
-from glimpse.app import utc_now
 from glimpse.cli.database import current_database
 from glimpse.cli.manage_schema import Progress, dry_run_option
 from glimpse.config.files import Source
 from glimpse.config.settings import settings_of
 from glimpse.domain.errors import Conflict, Invalid
+from glimpse.parts import utc_now
 from glimpse.records.purge import PURGED, held_back, purge, purgeable
 from glimpse.records.tables import images
 

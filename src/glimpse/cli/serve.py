@@ -2,14 +2,17 @@
 
 import functools
 import logging
+import multiprocessing
 import os
 import resource
 import secrets
 import shlex
+import signal
 import socket
 import ssl
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -236,12 +239,21 @@ def _serve_by_workers(settings: Settings, create: Callable[[], ASGIApp], listene
 
 def _worker(create: Callable[[], ASGIApp]) -> ASGIApp:
     """The application of a worker. One that cannot start says why in a line, and ends without haste."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         return create()
     except GlimpseError as error:
         LOG.error("a worker cannot start: %s", error)
         time.sleep(RESTART_SECONDS)
         sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """End this worker, as SIGTERM does, when its parent has died: it would keep the address for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _uvicorn_config(settings: Settings, factory: Callable[[], ASGIApp]) -> uvicorn.Config:

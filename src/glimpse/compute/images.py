@@ -1,7 +1,8 @@
-"""A client of the Image API v2, of any service that speaks it: what the compute side needs of it."""
+"""A client of the Image API v2, of any service that speaks it: for the compute side and for replication."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,8 +27,11 @@ from glimpse.domain.errors import (
 _PART = "image service"
 _ID = re.compile(r"[\w-][\w.-]{0,35}", re.ASCII)
 _OCTETS = "application/octet-stream"
+_PATCH = "application/openstack-images-v2.1-json-patch"
 # Seconds to connect, and between two pieces of an answer.
 _PATIENCE = (10, 60)
+# The same for an upload: a store may take its time until all of it is durable.
+_UPLOAD_PATIENCE = (10, 600)
 _CHUNK = 1024 * 1024
 
 # What an image's document says besides its properties.
@@ -78,11 +82,34 @@ class Body:
 class ImageService:
     """The images of one service, by a session of keystoneauth that has logged in. Threads may share it.
 
-    Every method may raise Unavailable (the service does not answer), Unauthenticated and Forbidden.
+    Every method may raise Unavailable (the service does not answer), Unauthenticated and Forbidden. Data is
+    read by `chunk_size` bytes.
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, chunk_size: int | None = None) -> None:
         self._adapter = adapter
+        self._chunk_size = chunk_size or _CHUNK
+
+    def documents(self, **filters: str) -> Iterator[dict[str, Any]]:
+        """The documents of all images that the caller may see and the filters let through, page by page."""
+        page: dict[str, Any] = {"next": True}
+        while page.get("next"):
+            page = _document(self._ask("GET", "/images", params=filters))
+            images = page.get("images")
+            if not isinstance(images, list):
+                raise Unavailable(_PART, "what it answers lists no images")
+            for document in images:
+                # The next page begins after it, wherever the service says that it is.
+                filters["marker"] = image_of(document).id
+                yield document
+            if not images:
+                return
+
+    def document(self, image_id: str) -> dict[str, Any]:
+        """All that the service says of an image. :raises NotFound: there is none."""
+        found = _document(self._ask("GET", _path(image_id), subject=image_id))
+        image_of(found)
+        return found
 
     def find(self, name_or_id: str) -> RemoteImage:
         """The image of this id, else the one of this name.
@@ -100,11 +127,11 @@ class ImageService:
             raise NotFound("image", name_or_id)
         if len(found) > 1:
             raise Conflict(f"Several images have the name {name_or_id}: choose one by its id.")
-        return _image(found[0])
+        return image_of(found[0])
 
     def get(self, image_id: str) -> RemoteImage:
         """The image of this id. :raises NotFound: there is none."""
-        return _image(_document(self._ask("GET", _path(image_id), subject=image_id)))
+        return image_of(self.document(image_id))
 
     @contextmanager
     def read(self, image_id: str, first: int, last: int) -> Iterator[Body]:
@@ -121,20 +148,32 @@ class ImageService:
                 raise Unavailable(_PART, "it sends another range than was asked for")
             if answer.status_code == HTTPStatus.NO_CONTENT:
                 raise NotFound("data of the image", image_id)
-            yield Body(partial, _chunks(answer))
+            yield Body(partial, _chunks(answer, self._chunk_size))
         finally:
             answer.close()
 
     def create(self, document: Mapping[str, Any]) -> str:
         """Register an image; its id. :raises Invalid, Conflict: the service does not want it so."""
-        return _image(_document(self._ask("POST", "/images", json=dict(document)))).id
+        return image_of(_document(self._ask("POST", "/images", json=dict(document)))).id
 
     def upload(self, image_id: str, path: Path) -> RemoteImage:
         """Upload a file; what the image is then. :raises Invalid, Conflict: the service does not want it."""
         with path.open("rb") as file:
-            headers = {"Content-Type": _OCTETS}
-            self._ask("PUT", f"{_path(image_id)}/file", subject=image_id, headers=headers, data=file)
+            self.send(image_id, file)
         return self.get(image_id)
+
+    def send(self, image_id: str, data: Iterable[bytes]) -> None:
+        """Upload data, of a length that is announced if it has one.
+
+        :raises Invalid, Conflict: the service does not want it. What `data` raises ends the upload, too.
+        """
+        how = {"headers": {"Content-Type": _OCTETS}, "timeout": _UPLOAD_PATIENCE}
+        self._ask("PUT", f"{_path(image_id)}/file", subject=image_id, data=data, **how)
+
+    def change(self, image_id: str, patch: Sequence[Mapping[str, Any]]) -> None:
+        """Change an image by a JSON patch. :raises NotFound, Invalid, Conflict: the service refuses."""
+        headers = {"Content-Type": _PATCH}
+        self._ask("PATCH", _path(image_id), subject=image_id, headers=headers, data=json.dumps(patch))
 
     def delete(self, image_id: str) -> None:
         """Delete an image. :raises NotFound: there is none."""
@@ -142,7 +181,7 @@ class ImageService:
 
     def _ask(self, method: str, path: str, *, subject: str = "", **how: Any) -> requests.Response:
         try:
-            answer = self._adapter.request(path, method, raise_exc=False, timeout=_PATIENCE, **how)
+            answer = self._adapter.request(path, method, raise_exc=False, **{"timeout": _PATIENCE, **how})
         except Unauthorized:
             raise Unauthenticated("The identity service does not accept the credentials.") from None
         except (ClientException, requests.RequestException) as error:
@@ -184,7 +223,8 @@ def _document(answer: requests.Response) -> dict[str, Any]:
     return document
 
 
-def _image(document: Mapping[str, Any]) -> RemoteImage:
+def image_of(document: Mapping[str, Any]) -> RemoteImage:
+    """The image that a document describes. :raises Unavailable: it describes none."""
     try:
         # It becomes part of paths and of URLs.
         if not _ID.fullmatch(document["id"]):
@@ -211,8 +251,8 @@ def _image(document: Mapping[str, Any]) -> RemoteImage:
         raise Unavailable(_PART, "what it answers describes no image") from None
 
 
-def _chunks(answer: requests.Response) -> Iterator[bytes]:
+def _chunks(answer: requests.Response, size: int) -> Iterator[bytes]:
     try:
-        yield from answer.iter_content(_CHUNK)
+        yield from answer.iter_content(size)
     except requests.RequestException as error:
         raise Unavailable(_PART, f"the data breaks off: {type(error).__name__}") from None

@@ -54,8 +54,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "glance_store": {
         "filesystem_store_chunk_size": "the filesystem store chooses it by itself",
         "swift_store_large_object_size": "images larger than one segment are written in segments",
-        "swift_store_admin_tenants": "images are kept in the service's own account",
-        "swift_store_use_trusts": "images are written by the service's own user, who needs no trust",
+        "swift_store_use_trusts": "where a caller's token has ended, the service's own user goes on",
         "swift_store_ssl_compression": "TLS has no compression any more",
         **_each(
             "segments wait in memory, and are sent again from there",
@@ -166,8 +165,6 @@ REMOVED: Mapping[str, Mapping[str, str]] = {
         "lock_path": "moved to [oslo_concurrency]",
         "flavor": "moved to [paste_deploy]",
         "config_file": "moved to [paste_deploy]",
-        "mastertoken": "since Glance 21",
-        "slavetoken": "since Glance 21",
         "load_enabled": "since Glance 15",
         "available_plugins": "since Glance 15",
     },

@@ -5,8 +5,8 @@ Each one is documented in `docs/reference/configuration.md`; a test holds that.
 
 from oslo_config import cfg, types
 
+from glimpse.config import commands, registry, traces
 from glimpse.config import import_options as imports
-from glimpse.config import registry
 from glimpse.config.backends import OPTIONS as STORE_OPTIONS
 
 DEFAULT = (
@@ -350,7 +350,7 @@ GLANCE = (
 )
 
 GROUPS = {
-    "DEFAULT": DEFAULT + registry.OPTIONS,
+    "DEFAULT": DEFAULT + registry.OPTIONS + commands.CONTROL + commands.REPLICATOR,
     "oslo_messaging_notifications": MESSAGING,
     "database": DATABASE,
     "paste_deploy": PASTE,
@@ -369,7 +369,7 @@ GROUPS = {
     "image_conversion": imports.CONVERSION,
     "glance_download_properties": imports.GLANCE_DOWNLOAD,
     "glance": GLANCE,
-    "glimpse": GLIMPSE + registry.OWN_OPTIONS,
+    "glimpse": GLIMPSE + registry.OWN_OPTIONS + traces.OPTIONS,
 }
 
 

@@ -38,6 +38,7 @@ from glimpse.config.parts import (
 from glimpse.config.places import StorePlace, check_names, default_store, read_scratch_folder, read_stores
 from glimpse.config.registry import RegistrySettings, read_registry
 from glimpse.config.rules import read_rules
+from glimpse.config.traces import TraceSettings, read_traces
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
 
@@ -92,6 +93,7 @@ class Settings:
     scrubbing: ScrubSettings
     notifications: NotificationSettings
     metrics: MetricsSettings
+    traces: TraceSettings
 
     @property
     def base_url(self) -> str:
@@ -267,7 +269,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         database_url=config.database.connection or f"sqlite:///{state / 'glimpse.db'}",
         location_key=_location_key(config.metadata_encryption_key),
         registry=read_registry(config, source.program),
-        stores=() if source.program == registry.PROGRAM else read_stores(config, state),  # It reads no data.
+        stores=() if source.program == registry.PROGRAM else read_stores(config, state),  # it reads no data
         default_store=default_store(config),
         several_stores=bool(config.enabled_backends),
         scratch_folder=read_scratch_folder(config, state),
@@ -291,6 +293,7 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         cache=read_cache(config, state),
         notifications=read_notifications(config),
         metrics=read_metrics(config),
+        traces=read_traces(config),
     )
 
 

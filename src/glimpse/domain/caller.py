@@ -1,5 +1,6 @@
 """Who is calling."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 
@@ -34,3 +35,7 @@ class Caller:
     credentials: tuple[tuple[str, str], ...] = ()
     token: str | None = field(default=None, repr=False, compare=False)
     image_endpoints: tuple[Endpoint, ...] = field(default=(), repr=False, compare=False)
+
+
+# On whose behalf the program works; None: nobody's, as in jobs and when the dead are cleaned up after.
+ON_BEHALF_OF: ContextVar[Caller | None] = ContextVar("on_behalf_of", default=None)

@@ -81,6 +81,8 @@ class Member:
     status: MemberStatus
     created_at: datetime
     updated_at: datetime
+    # Whether it may share the image with others. Only the API v1 knows that.
+    can_share: bool = False
 
 
 @dataclass(frozen=True, slots=True)

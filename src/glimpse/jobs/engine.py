@@ -14,6 +14,7 @@ from typing import Any
 
 from glimpse.domain.errors import GlimpseError, Unavailable
 from glimpse.domain.figures import Count, Figure, uncounted
+from glimpse.domain.spans import Attributes, work
 from glimpse.jobs.ports import Job, JobRecords, Progress
 from glimpse.jobs.worker import Worker
 
@@ -113,9 +114,11 @@ class Engine:
         self.wake()
 
     async def _perform(self, kind: Kind, job: Job, progress: Progress) -> None:
+        about: Attributes = {"glimpse.subject": job.subject, "glimpse.attempt": job.attempts}
         try:
-            if await self._ended(kind, job, progress):
-                await self._call(self._records.finish, job)
+            with work(f"job {job.kind}", about):
+                if await self._ended(kind, job, progress):
+                    await self._call(self._records.finish, job)
         except GlimpseError as error:
             # The lease runs out, and somebody tries again.
             LOG.warning("the %s of %s is not settled yet: %s", job.kind, job.subject, error)

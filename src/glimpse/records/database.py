@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, SelectBase, event, exc
 from sqlalchemy.pool import PoolProxiedConnection
 
 from glimpse.domain.errors import Conflict, Unavailable
+from glimpse.domain.spans import call
 from glimpse.records import engines
 from glimpse.records.dialects import DIALECTS, Sql
 from glimpse.records.failures import UNFIT, Collision, Meaning, describe, meaning, unfit
@@ -80,15 +81,16 @@ class Database:
         :raises Unavailable: the database does not answer.
         """
         parameters = statement.bind(values)
-        try:
-            return self._fetch(statement.text, parameters)
-        except _Lost:
-            # The others in the pool are as old as this one.
-            self.reader.dispose()
-        try:
-            return self._fetch(statement.text, parameters)
-        except _Lost as error:
-            raise Unavailable("database", str(error)) from None
+        with call("database read", {"db.system.name": self.kind, "db.query.text": statement.text}):
+            try:
+                return self._fetch(statement.text, parameters)
+            except _Lost:
+                # The others in the pool are as old as this one.
+                self.reader.dispose()
+            try:
+                return self._fetch(statement.text, parameters)
+            except _Lost as error:
+                raise Unavailable("database", str(error)) from None
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction, again if it collided. What `work` raises undoes the transaction.
@@ -97,13 +99,14 @@ class Database:
         :raises Conflict: it collided again and again.
         :raises Unavailable: the database does not answer.
         """
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self._turn:
-                    return self._transact(work)
-            except Collision:
-                time.sleep(random.uniform(0, _PAUSE * attempt))  # noqa: S311
-        raise Conflict("Too many others change the same thing at this moment.")
+        with call("database write", {"db.system.name": self.kind}):
+            for attempt in range(1, _ATTEMPTS + 1):
+                try:
+                    with self._turn:
+                        return self._transact(work)
+                except Collision:
+                    time.sleep(random.uniform(0, _PAUSE * attempt))  # noqa: S311
+            raise Conflict("Too many others change the same thing at this moment.")
 
     def watch(self, change: Callable[[int], None]) -> None:
         """Call `change` with 1 when a connection is taken from a pool, and with -1 when it is given back."""

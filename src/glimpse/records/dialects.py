@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Text, cast, func, literal_column, or_
+from sqlalchemy import Boolean, ColumnElement, Float, Text, cast, func, literal_column, or_
 from sqlalchemy.types import BINARY
 
 from glimpse.records.page_indexes import INDEXED_VALUE, pinned
@@ -24,6 +24,10 @@ class Sql(ABC):
     @abstractmethod
     def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         """The rows of a group as a JSON array of arrays; may be NULL when there is none."""
+
+    @abstractmethod
+    def now(self) -> ColumnElement[float]:
+        """The time by the database's clock, in seconds since the epoch."""
 
     def text(self, document: ColumnElement[str]) -> ColumnElement[str]:
         """A JSON document as the text that the driver hands over untouched."""
@@ -80,6 +84,9 @@ class Sqlite(Sql):
     def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_array(*columns)
 
+    def now(self) -> ColumnElement[float]:
+        return literal_column("(julianday('now') - 2440587.5) * 86400.0", Float)
+
     def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_group_array(func.json_array(*columns))
 
@@ -96,6 +103,9 @@ class Postgresql(Sql):
 
     def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_build_array(*columns)
+
+    def now(self) -> ColumnElement[float]:
+        return literal_column("CAST(extract(epoch FROM clock_timestamp()) AS float)", Float)
 
     def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_agg(func.json_build_array(*columns))
@@ -125,6 +135,9 @@ class Mysql(Sql):
 
     def array(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_array(*columns)
+
+    def now(self) -> ColumnElement[float]:
+        return literal_column("timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6)) / 1e6", Float)
 
     def rows(self, *columns: ColumnElement[Any]) -> ColumnElement[str]:
         return func.json_arrayagg(func.json_array(*columns))

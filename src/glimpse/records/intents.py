@@ -73,6 +73,7 @@ class SqlIntentRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._expired = database.prepare(_EXPIRED)
+        self._now = database.prepare(select(database.sql.now()))
         self._of_image = database.prepare(_OF_IMAGE)
 
     def begin_write(
@@ -140,6 +141,10 @@ class SqlIntentRecords:
         """See the port."""
         if intent_ids:
             self._execute(_RENEW, {"some": list(intent_ids), "holder": worker, "until": lease_until})
+
+    def now(self) -> float:
+        """See the port."""
+        return float(self._database.read(self._now, {})[0][0])
 
     def expired(self, before: float, limit: int) -> list[Intent]:
         """See the port."""

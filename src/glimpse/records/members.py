@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, Update, bindparam, false, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, false, insert, select, true, update
 
 from glimpse.domain.errors import Duplicate, LimitExceeded, NotFound
 from glimpse.domain.image import Member, MemberStatus
@@ -22,6 +22,7 @@ _REVIVE = (
     .where(_row.id == bindparam("row"))
     .values(
         status=bindparam("new_status"),
+        can_share=bindparam("may_share"),
         created_at=bindparam("now"),
         updated_at=bindparam("now"),
         deleted=False,
@@ -35,13 +36,17 @@ class SqlMemberRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        columns = (_row.image_id, _row.member, _row.status, _row.created_at, _row.updated_at)
+        columns = (_row.image_id, _row.member, _row.status, _row.created_at, _row.updated_at, _row.can_share)
         present = (_row.image_id == bindparam("of"), is_present(image_members))
         this = (*present, database.sql.same(_row.member, bindparam("who", type_=_row.member.type)))
         in_order = select(database.sql.text(database.sql.array(*columns))).order_by(_row.created_at, _row.id)
         self._list = database.prepare(in_order.where(*present))
         self._get = database.prepare(in_order.where(*this))
         self._change = update(image_members).where(*this)
+        who = database.sql.same(_row.member, bindparam("who", type_=_row.member.type))
+        self._shared_on = database.prepare(
+            select(_row.image_id).where(who, is_present(image_members), _row.can_share == true())
+        )
 
     def list(self, image_id: str) -> list[Member]:
         """See the port."""
@@ -62,6 +67,17 @@ class SqlMemberRecords:
         """See the port."""
         self._write(image_id, member_id, self._change.values(status=status.value, updated_at=now))
         return self.get(image_id, member_id)
+
+    def set_can_share(self, image_id: str, member_id: str, can_share: bool, now: datetime) -> Member:
+        """See the port."""
+        self._write(image_id, member_id, self._change.values(can_share=can_share, updated_at=now))
+        return self.get(image_id, member_id)
+
+    def shared_on(self, member_id: str) -> frozenset[str]:
+        """See the port."""
+        return frozenset(
+            [image_id for (image_id,) in self._database.read(self._shared_on, {"who": member_id})]
+        )
 
     def remove(self, image_id: str, member_id: str, now: datetime) -> None:
         """See the port."""
@@ -87,7 +103,12 @@ def _add(connection: Connection, member: Member, maximum: int) -> None:
         raise LimitExceeded(_LIMIT, maximum, len(present) + 1, "members")
     former = [row.id for row in rows if row.deleted and row.member == member.member_id]
     if former:
-        values = {"row": former[0], "new_status": member.status.value, "now": member.created_at}
+        values = {
+            "row": former[0],
+            "new_status": member.status.value,
+            "may_share": member.can_share,
+            "now": member.created_at,
+        }
         connection.execute(_REVIVE, values)
     else:
         connection.execute(insert(image_members), _values(member))
@@ -100,18 +121,19 @@ def _values(member: Member) -> dict[str, object]:
         "status": member.status.value,
         "created_at": member.created_at,
         "updated_at": member.updated_at,
-        "can_share": False,
+        "can_share": member.can_share,
         "deleted": False,
         "deleted_at": None,
     }
 
 
 def _member(text: str | bytes) -> Member:
-    image_id, member_id, status, created_at, updated_at = orjson.loads(text)
+    image_id, member_id, status, created_at, updated_at, can_share = orjson.loads(text)
     return Member(
         image_id,
         member_id,
         MemberStatus(status),
         datetime.fromisoformat(created_at),
         datetime.fromisoformat(updated_at or created_at),
+        bool(can_share),
     )

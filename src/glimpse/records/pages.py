@@ -50,7 +50,7 @@ from glimpse.records.keyset import Key, segments
 from glimpse.records.rows import document
 from glimpse.records.selectivity import Selectivity
 from glimpse.records.shapes import Lead, Shape, shape_of
-from glimpse.records.tables import UNLISTED, image_members, images
+from glimpse.records.tables import KILLED, UNLISTED, image_members, images
 from glimpse.records.visibility import Branch, branches
 
 # The first sort keys in whose order there are indexes.
@@ -129,7 +129,12 @@ def _page(sql: Sql, shape: Shape) -> Select[Any]:
     if shape.lead is not None:
         parts = [_led(sql, shape, shape.lead)]
     else:
-        parts = [part for branch in shape.branches for part in _branch(sql, shape, branch)]
+        parts = [
+            part
+            for gone in shape.deleted
+            for branch in shape.branches
+            for part in _branch(sql, shape, branch, gone)
+        ]
     whole = (union(*(select(part.subquery()) for part in parts)) if len(parts) > 1 else parts[0]).subquery()
     return (
         select(whole)
@@ -138,12 +143,12 @@ def _page(sql: Sql, shape: Shape) -> Select[Any]:
     )
 
 
-def _branch(sql: Sql, shape: Shape, branch: Branch) -> list[Select[Any]]:
+def _branch(sql: Sql, shape: Shape, branch: Branch, gone: bool) -> list[Select[Any]]:
     """The first images of one branch; of each range in which images come after the marker."""
     if branch.with_viewer and shape.few_memberships:
         mine = select(image_members.c.image_id).where(*membership(sql, shape))
         return [_few(sql, shape, mine).where(_detached("visibility") == _literal(branch.visibility))]
-    leading = _leading(branch)
+    leading = _leading(branch, gone)
     column = partial(_indexed, sql, branch)
     columns = [images.c[name] for name in leading]
     rows = (
@@ -161,14 +166,18 @@ def _branch(sql: Sql, shape: Shape, branch: Branch) -> list[Select[Any]]:
     return [rows.where(segment) for segment in _segments(sql, shape, column)]
 
 
-def _leading(branch: Branch) -> dict[str, Col]:
+def _leading(branch: Branch, gone: bool) -> dict[str, Col]:
     """The columns with which the index for `branch` begins, and their values (`page_indexes`)."""
     begin: dict[str, dict[str, Col]] = {
         "owner": {"owner": viewer_project()},
         "visibility": {"visibility": _literal(branch.visibility)},
         "all": {},
     }
-    return {**begin[_scope(branch)], "deleted": false(), "os_hidden": _hidden()}
+    return {**begin[_scope(branch)], "deleted": _truth(gone), "os_hidden": _hidden()}
+
+
+def _truth(gone: bool) -> Col:
+    return true() if gone else false()
 
 
 def _led(sql: Sql, shape: Shape, lead: Lead) -> Select[Any]:
@@ -189,7 +198,7 @@ def _few(sql: Sql, shape: Shape, ids: Select[Any]) -> Select[Any]:
         _matching(sql, shape, _detached)
         .where(
             images.c.id.in_(ids),
-            _detached("deleted") == false(),
+            or_(*(_detached("deleted") == _truth(gone) for gone in shape.deleted)),
             _detached("os_hidden") == _hidden(),
             or_(*_segments(sql, shape, _detached)),
         )
@@ -202,7 +211,9 @@ def _matching(sql: Sql, shape: Shape, column: Lookup) -> Select[Any]:
     names = dict.fromkeys(["id", *(name for name, _ in shape.sort)])
     return (
         select(*(_stored(name).label(name) for name in names))
-        .where(column("status").not_in(UNLISTED), *filters(sql, shape, column))
+        .where(
+            column("status").not_in(KILLED if any(shape.deleted) else UNLISTED), *filters(sql, shape, column)
+        )
         .limit(literal_column(str(shape.batch)))
     )
 

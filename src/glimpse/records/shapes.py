@@ -26,6 +26,8 @@ class Shape(NamedTuple):
     lead: Lead | None
     # How many images each branch gives at most: at least as many as the page.
     batch: int
+    # Whether images are deleted or not.
+    deleted: tuple[bool, ...]
 
 
 def shape_of(
@@ -50,6 +52,7 @@ def shape_of(
         few_memberships,
         lead,
         _batch(query.limit),
+        (False, True) if query.deleted is None else (query.deleted,),
     )
 
 

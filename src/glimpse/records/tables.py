@@ -97,6 +97,8 @@ UNLISTED: tuple[ColumnElement[str], ...] = tuple(
     literal_column(f"'{status}'") for status in ("killed", "deleted", "pending_delete")
 )
 
+KILLED = UNLISTED[:1]
+
 image_properties = _table(
     glance,
     "image_properties",

@@ -9,6 +9,7 @@ import httpcore
 
 from glimpse.catalog.records import Records
 from glimpse.config.registry import RegistryLink
+from glimpse.domain import spans
 from glimpse.domain.errors import Invalid, Unavailable
 from glimpse.registry.wire import (
     CONTENT_TYPE,
@@ -73,13 +74,14 @@ class Registry:
     def _ask(self, path: str, body: bytes, *, renew: bool) -> tuple[int, bytes]:
         headers = [("content-type", CONTENT_TYPE), *self._credentials(renew).items()]
         try:
-            answer = self._pool.request(
-                "POST",
-                self._base + path,
-                headers=headers,
-                content=body,
-                extensions={"timeout": self._timeout},
-            )
+            with spans.call(f"registry {path}", {"server.address": self._link.host}):
+                answer = self._pool.request(
+                    "POST",
+                    self._base + path,
+                    headers=headers,
+                    content=body,
+                    extensions={"timeout": self._timeout},
+                )
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise Unavailable("registry", f"{self._base}: {_describe(error)}") from None
         return answer.status, answer.content

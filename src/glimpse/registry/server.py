@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -35,6 +36,7 @@ from glimpse.registry.wire import (
     encode_result,
     perform,
 )
+from glimpse.transfer.health import Health
 from glimpse.transfer.threads import Crew
 
 # The largest thing that a node sends are definitions of metadata, of which 8 MiB come to the API at once.
@@ -52,10 +54,27 @@ Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
 LOG = logging.getLogger(__name__)
 
 
-def make_registry(records: Records, gate: Gate, crew: Crew, lifespan: Lifespan | None = None) -> ASGIApp:
+def make_registry(
+    records: Records, gate: Gate, crew: Crew, healthcheck: Route, lifespan: Lifespan | None = None
+) -> ASGIApp:
     """The application: `records` for those whom `gate` lets in, with calls on the threads of `crew`."""
-    health = Route("/healthcheck", lambda _: PlainTextResponse("OK"), methods=["GET", "HEAD"])
-    return Router([health], redirect_slashes=False, default=_Calls(records, gate, crew), lifespan=lifespan)
+    return Router(
+        [healthcheck], redirect_slashes=False, default=_Calls(records, gate, crew), lifespan=lifespan
+    )
+
+
+def healthcheck_of(health: Health, disabling_file: str = "") -> Route:
+    """Tells whoever asks whether the registry is well, which it is not while that file is there."""
+
+    async def answer_health(_: Request) -> Response:
+        if disabling_file and Path(disabling_file).exists():
+            reasons = ["DISABLED BY FILE"]
+        else:
+            reasons = [f"{fault.part.upper()} UNAVAILABLE" for fault in await health.faults()]
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        return PlainTextResponse("\n".join(reasons or ["OK"]), status)
+
+    return Route("/healthcheck", answer_health, methods=["GET"])
 
 
 class _Calls:

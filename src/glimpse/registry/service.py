@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 
 from keystoneauth1.exceptions import ClientException
 from oslo_config import cfg
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from glimpse.access.service_token import ServiceAccount
+from glimpse.catalog.records import Records
 from glimpse.config.addresses import is_loopback
 from glimpse.config.files import Source
 from glimpse.config.logs import set_up_logs
@@ -20,7 +22,8 @@ from glimpse.records import open_records
 from glimpse.records.database import connect
 from glimpse.registry.client import Credentials, Registry, records_behind
 from glimpse.registry.gate import by_keystone, by_secret, for_all, secret_headers
-from glimpse.registry.server import Gate, make_registry
+from glimpse.registry.server import Gate, healthcheck_of, make_registry
+from glimpse.transfer.health import Health, database_probe
 from glimpse.transfer.threads import RECORD_THREADS, Crew
 
 
@@ -39,8 +42,15 @@ def create_registry_from(source: Source) -> ASGIApp:
         yield
         await asyncio.to_thread(database.close)
 
-    crew = Crew(RECORD_THREADS, "records")
-    return make_registry(open_records(database), _gate(settings), crew, lifespan)
+    crew, records = Crew(RECORD_THREADS, "records"), open_records(database)
+    return make_registry(records, _gate(settings), crew, _healthcheck(settings, records), lifespan)
+
+
+def _healthcheck(settings: Settings, records: Records) -> Route:
+    config = read_config(settings.source)
+    own, pipeline = config.glimpse, read_pipeline(config, settings.source)
+    health = Health([database_probe(records.jobs)], own.healthcheck_timeout, own.healthcheck_remember)
+    return healthcheck_of(health, pipeline.disable_by_file_path or config.healthcheck.disable_by_file_path)
 
 
 def check_registry(settings: Settings) -> None:

@@ -8,16 +8,18 @@ and each address that the host's name stands for. The connection is made to an a
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
-import httpcore
 import httpx
 
 from glimpse.domain.errors import Invalid
 from glimpse.domain.url_rules import Rules
-from glimpse.stores.pace import Deadline, PacedNetwork
+from glimpse.stores.pace import Deadline, PacedSocket
 
 # What some resolvers take for an address although it is not written as one: 2130706433, 0x7f.1, 0177.0.0.1.
 _LIKE_NUMBER = re.compile(r"(0x[0-9a-f]*|\d+)\Z", re.ASCII | re.IGNORECASE)
@@ -79,67 +81,60 @@ def check_address(rules: Rules, host: str, text: str) -> None:
         raise _filtered("the host's address is not allowed")
 
 
-class GuardedTransport(httpx.BaseTransport):
+@dataclass(frozen=True, slots=True)
+class Guard:
     """Connects to addresses that were judged, and to no others; TLS is still verified by the name.
 
     A connection is never used again: it was verified for one name, and another may share its address.
-    Each request brings its `Deadline` among its extensions, and has no body.
     """
 
-    def __init__(self, rules: Rules, find: Resolve, verify: ssl.SSLContext) -> None:
-        self._rules = rules
-        self._find = find
-        self._verify = verify
+    rules: Rules
+    find: Resolve
+    verify: ssl.SSLContext
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Redirects come back as they are.
+    @contextmanager
+    def answer(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], deadline: Deadline, connect: float
+    ) -> Iterator[HTTPResponse]:
+        """What is answered to one request without a body; redirects come back as they are.
 
-        :raises Invalid: the rules forbid it. Failures come as errors of httpcore.
+        To connect may take `connect` seconds.
+
+        :raises Invalid: the rules forbid it. :raises OSError, http.client.HTTPException: it fails.
         """
-        host = check_url(self._rules, str(request.url)).host
-        failure: Exception = httpcore.ConnectError("the host has no address")
-        for address in self._addresses(host, _port(request.url)):
+        host = check_url(self.rules, str(url)).host
+        with self._connected(url, host, deadline, connect) as plain:
+            # Its own sockets would know neither the address nor the deadline.
+            connection: Any = HTTPConnection(host)
+            connection.sock = PacedSocket(plain, deadline)
+            named = {"Host": url.netloc.decode(), **headers}
+            connection.request(method, url.raw_path.decode(), headers=named)
+            with connection.getresponse() as response:
+                yield response
+
+    def _connected(self, url: httpx.URL, host: str, deadline: Deadline, most: float) -> socket.socket:
+        failure: OSError = ConnectionError("the host has no address")
+        for address in self._addresses(host, _port(url)):
             try:
-                return self._ask(request, host, address)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                plain = socket.create_connection((address, _port(url)), deadline.left(most))
+                return self._secured(plain, host, deadline) if url.scheme == "https" else plain
+            except OSError as error:
                 failure = error
         raise failure
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
         try:
-            found = self._find(host, port)
+            found = self.find(host, port)
         except (OSError, UnicodeError):
-            raise httpcore.ConnectError("the host's name cannot be resolved") from None
+            raise ConnectionError("the host's name cannot be resolved") from None
         for address in found:
-            check_address(self._rules, host, address)
+            check_address(self.rules, host, address)
         return found
 
-    def _ask(self, request: httpx.Request, host: str, address: str) -> httpx.Response:
-        url = request.url
-        target = httpcore.URL(
-            scheme=url.raw_scheme, host=address.encode(), port=_port(url), target=url.raw_path
-        )
-        deadline: Deadline = request.extensions["deadline"]
-        connection = httpcore.HTTPConnection(
-            target.origin, ssl_context=self._verify, network_backend=PacedNetwork(deadline)
-        )
-        extensions = {**request.extensions, "sni_hostname": host}
-        response = connection.handle_request(
-            httpcore.Request(request.method, target, headers=request.headers.raw, extensions=extensions)
-        )
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response, connection))
-
-
-@dataclass(frozen=True, slots=True)
-class _Body(httpx.SyncByteStream):
-    """A body, with which its connection ends."""
-
-    response: httpcore.Response
-    connection: httpcore.HTTPConnection
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self.response.iter_stream()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
+    def _secured(self, plain: socket.socket, host: str, deadline: Deadline) -> socket.socket:
+        try:
+            plain.settimeout(deadline.left())
+            return self.verify.wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise

@@ -11,33 +11,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.client import HTTPException, HTTPResponse
 from itertools import chain, count
 
-import httpcore
 import httpx
 import orjson
 
 from glimpse.domain.errors import GlimpseError, Invalid, Unavailable
+from glimpse.domain.spans import call
 from glimpse.domain.url_rules import Rules
 from glimpse.stores.base import StoreObjectMissing
-from glimpse.stores.guard import GuardedTransport, Resolve, check_url, resolve
+from glimpse.stores.guard import Guard, Resolve, check_url, resolve
 from glimpse.stores.pace import Deadline
 
 MAX_REDIRECTS = 5
 MAX_DOCUMENT_BYTES = 1024 * 1024
+
+# What is read at once where there is as much.
+READ_BYTES = 512 * 1024
+
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "glimpse", "Connection": "close"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410, 416})
 # Too early, too often, not in time: these may be answered otherwise the next time.
 _PASSING = frozenset({408, 425, 429})
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)\Z", re.ASCII)
-_FAILURES = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpx.HTTPError,
-    httpx.StreamError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class _Progress:
 class _Part:
     """A body that has begun: its bytes from the one that was asked for, the whole's size, and its version."""
 
-    response: httpx.Response
+    response: HTTPResponse
     deadline: Deadline
     skip: int
     total: int | None
@@ -128,14 +128,7 @@ class Outbound:
         context = ssl.create_default_context(cafile=ca_file)
         if insecure and not ca_file:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._client = httpx.Client(
-            transport=GuardedTransport(rules, find, context),
-            timeout=httpx.Timeout(patience.read, connect=patience.connect),
-            headers={"Accept-Encoding": "identity", "User-Agent": "glimpse"},
-            # What a host wants to be remembered is another user's.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            trust_env=False,
-        )
+        self._guard = Guard(rules, find, context)
 
     def check_url(self, url: str) -> None:
         """Judge a URL before it is used. :raises Invalid: the rules forbid it, or it carries a password."""
@@ -150,7 +143,7 @@ class Outbound:
         """
         ask = _Ask(url, _missing)
         with self._answer("HEAD", ask, {}, Deadline(self._patience.head)) as response:
-            if response.status_code == 200 and "content-length" in response.headers:
+            if response.status == 200 and "content-length" in response.headers:
                 return _number(response.headers["content-length"])
         with self._begin(ask, _Progress(0, 1)) as part:
             if part.total is None:
@@ -198,7 +191,7 @@ class Outbound:
         with self._answer("GET", ask, {"Accept": "application/json"}, deadline) as response:
             _part(ask, response, deadline, 0)
             body = bytearray()
-            for chunk in response.iter_raw():
+            while chunk := response.read1(READ_BYTES):
                 body += chunk
                 if len(body) > MAX_DOCUMENT_BYTES:
                     raise GivenUp("source", "its document is too long")
@@ -242,12 +235,11 @@ class Outbound:
 
     def _timed(self, part: _Part, progress: _Progress) -> Iterator[bytes]:
         """The chunks of a body, at the pace asked for; the time that their receiver takes is not counted."""
-        chunks = part.response.iter_raw()
         while True:
             began = time.monotonic()
             part.deadline.extend(self._patience.read)
-            chunk = next(chunks, None)
-            if chunk is None:
+            chunk = part.response.read1(READ_BYTES)
+            if not chunk:
                 return
             progress.waited += time.monotonic() - began
             progress.received += len(chunk)
@@ -275,16 +267,17 @@ class Outbound:
     @contextmanager
     def _answer(
         self, method: str, ask: _Ask, headers: Mapping[str, str], deadline: Deadline
-    ) -> Iterator[httpx.Response]:
+    ) -> Iterator[HTTPResponse]:
         with _telling():
             target = check_url(self.rules, ask.url)
             home, secrets = _origin(target), ask.secrets
             for _ in range(MAX_REDIRECTS + 1):
-                extensions = {"deadline": deadline}
-                with self._client.stream(
-                    method, target, headers={**headers, **secrets}, extensions=extensions
-                ) as response:
-                    if response.status_code not in _REDIRECTS:
+                sent = {**_HEADERS, **headers, **secrets}
+                with (
+                    call(f"outbound {method}", {"server.address": target.host}),
+                    self._guard.answer(method, target, sent, deadline, self._patience.connect) as response,
+                ):
+                    if response.status not in _REDIRECTS:
                         yield response
                         return
                     target = check_url(self.rules, str(target.join(response.headers.get("location", ""))))
@@ -314,22 +307,21 @@ def _telling() -> Iterator[None]:
         yield
     except GlimpseError:
         raise
-    except (httpcore.TimeoutException, httpx.TimeoutException):
+    except TimeoutError:
         raise Unavailable("source", "it does not answer in time") from None
-    except (httpx.RemoteProtocolError, httpx.InvalidURL):
-        # The transport speaks httpcore; of these, only redirects are left.
+    except httpx.InvalidURL:
         raise Invalid("url", "the source redirects to what is no URL") from None
-    except _FAILURES as error:
+    except (OSError, HTTPException) as error:
         raise Unavailable("source", f"the connection failed ({type(error).__name__})") from None
 
 
-def _part(ask: _Ask, response: httpx.Response, deadline: Deadline, at: int) -> _Part:
-    if response.status_code not in (200, 206):
-        raise ask.refused(ask.url, response.status_code)
+def _part(ask: _Ask, response: HTTPResponse, deadline: Deadline, at: int) -> _Part:
+    if response.status not in (200, 206):
+        raise ask.refused(ask.url, response.status)
     if response.headers.get("content-encoding", "identity") != "identity":
         raise GivenUp("source", "it sends another encoding than was asked for")
     version = _version(response.headers)
-    if response.status_code == 200:
+    if response.status == 200:
         length = response.headers.get("content-length")
         return _Part(response, deadline, at, None if length is None else _number(length), version)
     match = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
@@ -338,7 +330,7 @@ def _part(ask: _Ask, response: httpx.Response, deadline: Deadline, at: int) -> _
     return _Part(response, deadline, 0, _number(match.group(2)), version)
 
 
-def _version(headers: Mapping[str, str]) -> str | None:
+def _version(headers: Message) -> str | None:
     """What tells one version of the source from every other; None if nothing does (RFC 9110, 8.8)."""
     tag = headers.get("etag", "")
     if tag.startswith('"'):

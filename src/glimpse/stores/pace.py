@@ -4,16 +4,16 @@ A timeout for each read is not enough. Who sends a byte now and then, of headers
 chunk, never runs into it, and holds the thread for as long as it pleases.
 """
 
-import ssl
+import io
+import socket
 import time
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
-import httpcore
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
-# What is read at once where there is as much. The library asks for 64 KiB, which costs more than twice the
-# processor time with large bodies.
-READ_BYTES = 512 * 1024
+# How much is read ahead of lines, those of a head and those around the chunks of a body.
+_AHEAD_BYTES = 64 * 1024
 
 
 class Deadline:
@@ -28,53 +28,41 @@ class Deadline:
         self._at = time.monotonic() + seconds
 
     def left(self, at_most: float | None = None) -> float:
-        """How many seconds are left, never 0. :raises httpcore.ReadTimeout: none are."""
+        """How many seconds are left, never 0. :raises TimeoutError: none are."""
         left = self._at - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the deadline has passed")
+            raise TimeoutError("the deadline has passed")
         return left if at_most is None else min(left, at_most)
 
 
-class PacedNetwork(httpcore.NetworkBackend):
-    """Makes connections that heed a deadline."""
+class PacedSocket:
+    """As much of a socket as `http.client` needs, which heeds a deadline; it is closed by who made it."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-        self._plain = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """As the library's own."""
-        timeout = self._deadline.left(timeout)
-        stream = self._plain.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _PacedStream(stream, self._deadline)
-
-
-class _PacedStream(httpcore.NetworkStream):
-    def __init__(self, plain: httpcore.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, plain: socket.socket, deadline: Deadline) -> None:
         self._plain = plain
         self._deadline = deadline
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._plain.read(max(max_bytes, READ_BYTES), self._deadline.left(timeout))
+    def sendall(self, data: bytes) -> None:
+        """Send all of it. :raises OSError: as a socket does."""
+        self._plain.settimeout(self._deadline.left())
+        self._plain.sendall(data)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._plain.write(buffer, self._deadline.left(timeout))
+    def makefile(self, _: str) -> io.BufferedReader:
+        """What comes, as a file."""
+        return io.BufferedReader(_PacedReader(self._plain, self._deadline), _AHEAD_BYTES)
 
     def close(self) -> None:
-        self._plain.close()
+        """Nothing: a body may still be read when its connection is not to be used again."""
 
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        stream = self._plain.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
-        return _PacedStream(stream, self._deadline)
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._plain.get_extra_info(info)
+class _PacedReader(io.RawIOBase):
+    def __init__(self, plain: socket.socket, deadline: Deadline) -> None:
+        self._plain = plain
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        self._plain.settimeout(self._deadline.left())
+        return self._plain.recv_into(buffer)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Thread
 
 from glimpse.domain.errors import GlimpseError
+from glimpse.jobs.ports import JobRecords
 from glimpse.transfer.transfer import Transfer
 
 
@@ -86,6 +87,12 @@ class Health:
         return [fault for fault in await asyncio.gather(*asked) if fault is not None]
 
 
+def database_probe(jobs: JobRecords) -> Probe:
+    """Whether the database answers, without which nothing can be done."""
+    # Any call will do that the database must answer.
+    return Probe("database", lambda: jobs.get(""), needed=True)
+
+
 def health_of(transfer: Transfer, needed: Collection[str], patience: float, remembered: float) -> Health:
     """The health of the database and of all stores, of which those by the names `needed` must answer.
 
@@ -93,9 +100,7 @@ def health_of(transfer: Transfer, needed: Collection[str], patience: float, reme
     """
     for name in needed:
         transfer.stores.named(name)
-    jobs = transfer.catalog.records.jobs
-    # Any call will do that the database must answer.
-    probes = [Probe("database", lambda: jobs.get(""), needed=True)]
+    probes = [database_probe(transfer.catalog.records.jobs)]
     probes += [
         Probe(f"store {name}", store.usage, needed=name in needed)
         for name, store in transfer.stores.by_id.items()

@@ -44,8 +44,21 @@ async def keep_house(transfer: Transfer) -> None:
         tasks.create_task(_repeat(transfer, lambda: sweep(transfer)))
 
 
+async def agree_on_time(transfer: Transfer) -> None:
+    """Wait until this process knows the time by which leases go.
+
+    Before that it must not judge those of others: if its clock is ahead, the living look dead.
+    """
+    while True:
+        try:
+            return await transfer.threads.record(transfer.agree)
+        except GlimpseError as error:
+            LOG.warning("leases are not judged yet: %s", error)
+        await asyncio.sleep(transfer.worker.lease / 4)
+
+
 async def keep_leases(transfer: Transfer) -> None:
-    """Renew this worker's leases until cancelled."""
+    """Agree with the others on the time and renew this worker's leases, until cancelled."""
     await _repeat(transfer, lambda: transfer.threads.record(_renew, transfer))
 
 
@@ -63,6 +76,7 @@ async def _repeat(transfer: Transfer, work: Callable[[], Awaitable[None]]) -> No
 
 def _renew(transfer: Transfer) -> None:
     worker = transfer.worker
+    transfer.agree()
     if transfer.live:
         transfer.catalog.records.intents.renew(tuple(transfer.live), worker.id, worker.lease_until())
 

@@ -17,7 +17,7 @@ from glimpse.catalog.ports import Intent
 from glimpse.domain.errors import GlimpseError, Unavailable
 from glimpse.jobs.engine import POLL, Engine, Kind, do_due, run_jobs
 from glimpse.jobs.ports import Job, Progress
-from glimpse.transfer.removal import keep_leases, settle
+from glimpse.transfer.removal import agree_on_time, keep_leases, settle
 from glimpse.transfer.transfer import Transfer
 
 LOG = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ async def scrub_once(scrubber: Scrubber) -> None:
     :raises Unavailable: the database does not answer.
     """
     engine = _engine(scrubber, lambda: fill(scrubber))
+    await scrubber.transfer.threads.record(scrubber.transfer.agree)
     keeping = asyncio.create_task(keep_leases(scrubber.transfer))
     try:
         await _settle_lead(scrubber)
@@ -80,6 +81,7 @@ async def scrub_forever(scrubber: Scrubber) -> None:
             await fill(scrubber)
             await asyncio.sleep(scrubber.wakeup_time)
 
+    await agree_on_time(scrubber.transfer)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(keep_leases(scrubber.transfer))
         tasks.create_task(run_jobs(_engine(scrubber, lead)))

@@ -122,6 +122,8 @@ class Transfer:
     threads: Threads
     # The writes that are under way in this process: only theirs are the leases that it renews.
     live: set[str] = field(default_factory=set)
+    # Sets the worker's clock by that of whoever keeps the leases. :raises Unavailable: it cannot be asked.
+    agree: Callable[[], None] = lambda: None
     signatures: Signatures = field(default_factory=lambda: Signatures(no_key_manager))
     hashing_algorithm: str = "sha512"
     require_format_match: bool = True

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.fixtures import MakeWorld
-from tests.api.v1.fixtures import OPTIONS, created, head
+from tests.api.v1.fixtures import OPTIONS, created, head, put
 from tests.api.world import ADMIN, ALICE, BOB, CAROL, Client, Json, World
 
 
@@ -13,9 +13,13 @@ def world(make_world: MakeWorld) -> World:
 
 
 def members(client: Client, image_id: str) -> list[str]:
+    return [*sharing(client, image_id)]
+
+
+def sharing(client: Client, image_id: str) -> dict[str, bool]:
+    """The members of an image, and whether they may share it."""
     found = client.get(f"/v1/images/{image_id}/members").json()["members"]
-    assert all(one["can_share"] is False for one in found)
-    return [one["member_id"] for one in found]
+    return {one["member_id"]: one["can_share"] for one in found}
 
 
 def shared(client: Client, project: str) -> list[str]:
@@ -81,7 +85,6 @@ def test_bad_documents_change_nothing(world: World, body: object) -> None:
         ({}, 400),
         ({"member": "x"}, 400),
         ({"member": {"can_share": 1}}, 400),
-        ({"member": {"can_share": True}}, 403),
     ],
 )
 def test_bad_members(world: World, body: object, code: int) -> None:
@@ -101,6 +104,40 @@ def test_whose_business_it_is(world: World) -> None:
     # Two pages of one each.
     assert shared(alice, "b") == shared(bob, "b") == shared(admin, "b") == [second, first]
     assert (shared(carol, "b"), shared(alice, "c"), shared(alice, "a")) == ([], [], [])
+
+
+def test_members_that_may_share(world: World) -> None:
+    alice, bob, carol = (world.client(one) for one in (ALICE, BOB, CAROL))
+    image = created(alice)["id"]
+    path = f"/v1/images/{image}/members"
+    assert alice.put(f"{path}/b", {"member": {"can_share": True}}).status_code == 204
+    assert alice.put(f"{path}/b").status_code == 204
+    assert sharing(alice, image) == {"b": True}
+    [shown] = alice.get("/v1/shared-images/b").json()["shared_images"]
+    assert shown == {"image_id": image, "can_share": True}
+    # It may share, and no more: not even take back what it shared.
+    assert bob.put(f"{path}/c").status_code == 204
+    assert sharing(bob, image) == {"b": True, "c": False}
+    assert bob.delete(f"{path}/c").status_code == 403
+    assert bob.put(path, {"memberships": [{"member_id": "b"}]}).status_code == 403
+    assert put(bob, image, name="mine").status_code == 403
+    assert carol.put(f"{path}/d").status_code == 403
+    rows = [{"member_id": "b", "can_share": False}, {"member_id": "c", "can_share": True}]
+    assert alice.put(path, {"memberships": rows}).status_code == 204
+    assert bob.put(f"{path}/d").status_code == 403
+    assert carol.put(f"{path}/d").status_code == 204
+    assert sharing(alice, image) == {"b": False, "c": True, "d": False}
+
+
+def test_who_comes_back_may_not_share(world: World) -> None:
+    alice, bob = world.client(ALICE), world.client(BOB)
+    image = created(alice)["id"]
+    path = f"/v1/images/{image}/members/b"
+    assert alice.put(path, {"member": {"can_share": True}}).status_code == 204
+    assert alice.delete(path).status_code == 204
+    assert bob.put(f"/v1/images/{image}/members/c").status_code == 404
+    assert alice.put(path).status_code == 204
+    assert bob.put(f"/v1/images/{image}/members/c").status_code == 403
 
 
 def test_public_images_have_no_members(world: World) -> None:

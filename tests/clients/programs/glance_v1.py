@@ -25,7 +25,10 @@ def create_with_data(client: Client, disk: Path) -> None:
     assert (image.status, image.size, image.name) == ("active", disk.stat().st_size, "größe 1 ♫")
     shown = client.images.get(image.id)
     assert (shown.status, shown.min_ram, shown.protected, shown.is_public) == ("active", 64, True, False)
-    assert shown.properties == {"city": "Zürich", "share": "100%"}
+    # The client reads what is not ASCII in headers as if it were Latin-1; in lists it is right.
+    assert shown.properties == {"city": "Zürich".encode().decode("latin-1"), "share": "100%"}
+    [listed] = [one for one in client.images.list(is_public=None) if one.id == image.id]
+    assert (listed.name, listed.properties) == ("größe 1 ♫", {"city": "Zürich", "share": "100%"})
     data = b"".join(client.images.data(image.id))
     assert hashlib.sha256(data).digest() == hashlib.sha256(disk.read_bytes()).digest()
     _refused(lambda: client.images.delete(image.id))
@@ -41,8 +44,7 @@ def reserve_and_upload(client: Client, disk: Path) -> None:
         image = client.images.update(image.id, data=file)
     assert (image.status, image.size) == ("active", disk.stat().st_size)
     with disk.open("rb") as file:
-        second = file.read()
-    _refused(lambda: client.images.update(image.id, data=second))
+        _refused(lambda: client.images.update(image.id, data=file))
 
 
 def properties_are_purged(client: Client, disk: Path) -> None:
@@ -65,10 +67,12 @@ def list_in_pages(client: Client, disk: Path) -> None:
 def share(client: Client, disk: Path) -> None:
     image = client.images.create(name="shared")
     client.image_members.create(image, "b")
-    client.image_members.replace(image, [{"member_id": "c"}, {"member_id": "d", "can_share": False}])
-    assert {one.member_id for one in client.image_members.list(image=image)} == {"c", "d"}
+    client.image_members.replace(image, [{"member_id": "c", "can_share": True}, {"member_id": "d"}])
+    found = client.image_members.list(image=image)
+    assert {one.member_id: one.can_share for one in found} == {"c": True, "d": False}
     client.image_members.delete(image.id, "d")
-    assert [one.image_id for one in client.image_members.list(member="c")] == [image.id]
+    shared = client.image_members.list(member="c")
+    assert [(one.image_id, one.can_share) for one in shared] == [(image.id, True)]
 
 
 def copy_from_a_forbidden_host(client: Client, disk: Path) -> None:

@@ -1,4 +1,4 @@
-"""What openstacksdk does by a catalog. Run as: program, case, URL of Keystone, file of an image."""
+"""What openstacksdk does by a catalog. Run as: program, case, URL of Keystone, region, file of an image."""
 
 import sys
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def _queued(connection: Connection, **attributes: object) -> Any:
     )
 
 
-def _connect(url: str, user: str, project: str) -> Connection:
+def _connect(url: str, region: str, user: str, project: str) -> Connection:
     return openstack.connect(
         auth_url=url,
         username=user,
@@ -129,10 +129,10 @@ def _connect(url: str, user: str, project: str) -> Connection:
         project_name=project,
         user_domain_id="default",
         project_domain_id="default",
-        region_name="RegionOne",
+        region_name=region,
     )
 
 
 if __name__ == "__main__":
-    case, keystone, disk_name = sys.argv[1:]
-    globals()[case](partial(_connect, keystone), Path(disk_name))
+    case, keystone, region, disk_name = sys.argv[1:]
+    globals()[case](partial(_connect, keystone, region), Path(disk_name))

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from glimpse.catalog.metadef_ports import MetadefRecords
 from glimpse.catalog.records import Records
 from glimpse.records import open_records, tables
 from glimpse.records.database import Database, connect
@@ -131,6 +132,14 @@ def shared_records(server: Server, shared_database: Database) -> Iterator[Record
 def records(database: Database, shared_records: Records) -> Records:
     """The records in `database`, which is empty."""
     return shared_records
+
+
+@pytest.fixture
+def metadefs(records: Records) -> Iterator[MetadefRecords]:
+    """Those of metadata definitions, of which there are none before and after."""
+    records.metadefs.clear()
+    yield records.metadefs
+    records.metadefs.clear()
 
 
 def clear(database: Database) -> None:

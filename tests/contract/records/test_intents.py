@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -209,3 +210,10 @@ def test_the_real_size_must_fit_the_quota(records: Records) -> None:
     assert (after.status, after.size, after.locations) == (ImageStatus.SAVING, None, ())
     records.intents.commit_write(intent.id, "w", replace(DATA, size=10), 10, NOW)
     assert records.images.usage("mine") == 10
+
+
+def test_now(records: Records) -> None:
+    # The databases of the tests run on this machine.
+    before = time.time()
+    told = [records.intents.now(), records.intents.now()]
+    assert before - 0.01 <= told[0] <= told[1] <= time.time() + 0.01

@@ -53,6 +53,25 @@ def test_a_removed_member_comes_back_as_new(records: Records) -> None:
     assert records.members.get(image.id, "first") == again
 
 
+def test_who_may_share(records: Records) -> None:
+    first, second = create(records), create(records)
+    may = Member(first.id, "guest", MemberStatus.PENDING, NOW, NOW, can_share=True)
+    records.members.add(may, -1)
+    share(records, second, "guest")
+    assert records.members.get(first.id, "guest") == may
+    assert [one.can_share for one in records.members.list(second.id)] == [False]
+    assert records.members.shared_on("guest") == {first.id}
+    changed = records.members.set_can_share(second.id, "guest", True, LATER)
+    assert changed == records.members.get(second.id, "guest")
+    assert (changed.can_share, changed.updated_at) == (True, LATER)
+    assert records.members.shared_on("guest") == {first.id, second.id}
+    records.members.set_can_share(first.id, "guest", False, LATER)
+    records.members.remove(second.id, "guest", LATER)
+    assert records.members.shared_on("guest") == records.members.shared_on("nobody") == frozenset()
+    with pytest.raises(NotFound):
+        records.members.set_can_share(first.id, "nobody", True, LATER)
+
+
 def test_set_status(records: Records) -> None:
     image = create(records)
     member = share(records, image, "guest", MemberStatus.PENDING)

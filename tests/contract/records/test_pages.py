@@ -197,3 +197,32 @@ def test_a_key_that_comes_twice_counts_the_first_time(records: Records) -> None:
     page = records.images.page(a_query(sort=keys), MINE)
     assert page == [first, second]
     assert records.images.page(a_query(sort=keys, marker=first), MINE) == [second]
+
+
+@pytest.mark.parametrize(
+    ("viewer", "visibility", "deleted", "expected"),
+    [
+        (ADMIN, "all", False, {"here", "public"}),
+        (ADMIN, "all", True, {"gone", "gone-public"}),
+        (ADMIN, "all", None, {"here", "public", "gone", "gone-public"}),
+        (MINE, None, True, {"gone", "gone-public"}),
+        (MINE, None, None, {"here", "public", "gone", "gone-public"}),
+        (Viewer("other"), None, None, {"public", "gone-public"}),
+        (NOBODY, None, True, {"gone-public"}),
+    ],
+)
+def test_deleted_images(
+    records: Records, viewer: Viewer, visibility: str | None, deleted: bool | None, expected: set[str]
+) -> None:
+    create(records, name="here", owner="mine")
+    create(records, name="public", owner="theirs", visibility=Visibility.PUBLIC)
+    create(records, name="killed", owner="mine", status=ImageStatus.KILLED)
+    for name, owner, seen in (
+        ("gone", "mine", Visibility.SHARED),
+        ("gone-public", "theirs", Visibility.PUBLIC),
+    ):
+        image = create(records, name=name, owner=owner, visibility=seen)
+        records.images.delete(image.id, EVERY_STATUS, "worker", 0.0, LATER)
+    for sort in ("created_at", "size"):
+        order = (SortKey(sort), SortKey("id"))
+        assert found(records, viewer, visibility=visibility, deleted=deleted, sort=order) == expected

@@ -13,7 +13,9 @@ import pytest
 from glimpse.config.backends.cinder import CinderBackend
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded, StoreObjectInUse, Unavailable
 from glimpse.stores.base import LocalFile, ObjectKey, Store, StoreObjectMissing
-from tests.backends.cinder import CinderServer
+from glimpse.stores.cinder.access import Account
+from tests.backends.cinder import CinderServer, api, volumes_of
+from tests.callers import caller, calling
 from tests.contract.stores.suite import CONTENT, MIB, Backend, StoreSuite, get, new_key, put
 
 pytestmark = pytest.mark.services
@@ -271,6 +273,19 @@ def test_unknown_volume_type_is_named(tmp_path: Path) -> None:
     assert server.leftovers() == []
 
 
+def test_what_cinder_failed_to_remove_is_removed_later(server: CinderServer) -> None:
+    key = new_key()
+    url = put(server.store, CONTENT)
+    server.store.open_writer(key, 1)
+    (begun,) = server.api.find("glimpse_attempt", key.attempt)
+    for volume in (begun.id, volume_of(url)):
+        failed = {"os-reset_status": {"status": "error_deleting"}}
+        server.api._change("POST", volume, "/action", failed)
+    server.store.discard(key)
+    server.store.delete(url)
+    assert server.leftovers() == []
+
+
 def refused(settings: CinderBackend, reason: str) -> None:
     """Every call says so, and tells no secrets."""
     store: Store = settings.open("cinder")
@@ -298,6 +313,50 @@ def test_servers_that_refuse_or_are_away(server: CinderServer) -> None:
         replace(settings, endpoint=replace(endpoint, template="http://127.0.0.1:1/v3/%(tenant)s")),
         "does not answer",
     )
+
+
+def test_volumes_of_whoever_calls(server: CinderServer) -> None:
+    """Without an account of its own the store is the caller, and lets nobody else do anything."""
+    settings = replace(server.settings, account=Account(server.settings.account.auth_url))
+    store, key = settings.open("callers"), replace(new_key(), owner="project")
+    demo = caller(settings.account.auth_url, "demo", "demo")
+    with calling(demo):
+        url = put(store, CONTENT, key)
+        assert get(store, url) == CONTENT
+        assert store.usage().used == GIB
+    theirs = api(server.small_settings)
+    assert volumes_of(theirs)[volume_of(url)] == f"image-{key.image_id}"
+    for who in (None, caller(settings.account.auth_url, "demo2", "demo2")):
+        with calling(who), pytest.raises((Unavailable, StoreObjectMissing)) as caught:
+            store.delete(url)
+        assert isinstance(caught.value, Unavailable) is (who is None)
+    with pytest.raises(Unavailable, match=r"store callers .* nobody calls"):
+        store.discard(key)
+    with calling(demo):
+        reader = store.open_reader(url, 0, len(CONTENT))
+        assert isinstance(reader, Iterator)
+        next(reader)
+        reader.close()  # type: ignore[attr-defined]
+        writer = store.open_writer(again := new_key(), len(CONTENT))
+        writer.write([CONTENT])
+        store.discard(again)
+        with pytest.raises(Conflict):
+            writer.commit()
+        store.delete(url)
+    assert server.leftovers() == []
+
+
+def test_callers_whose_catalog_has_no_cinder(server: CinderServer) -> None:
+    settings = replace(
+        server.settings,
+        account=Account(server.settings.account.auth_url),
+        endpoint=replace(server.settings.endpoint, region="nowhere"),
+    )
+    demo = caller(settings.account.auth_url, "demo", "demo")
+    with calling(demo), pytest.raises(Unavailable, match="no such service, interface or region"):
+        settings.open("callers").usage()
+    with calling(replace(demo, token="ended")), pytest.raises(Unavailable, match="Keystone refuses"):
+        settings.open("callers").usage()
 
 
 def test_endpoint_by_template(server: CinderServer) -> None:

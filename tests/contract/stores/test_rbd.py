@@ -169,8 +169,8 @@ def test_what_a_killed_writer_left_goes(backend: RbdBackend) -> None:
     access = backend.pool.access
     program = (
         "import os, sys, time\n"
-        "from glimpse.stores.rbd import RbdStore\n"
-        "from glimpse.stores.rbd_cluster import Access\n"
+        "from glimpse.stores.rbd.store import RbdStore\n"
+        "from glimpse.stores.rbd.cluster import Access\n"
         "from glimpse.stores.base import ObjectKey\n"
         "store = RbdStore('x', Access(*sys.argv[1:4]))\n"
         "writer = store.open_writer(ObjectKey(*sys.argv[4:6]), None)\n"
@@ -282,6 +282,23 @@ def test_wrong_access_is_told(backend: RbdBackend, tmp_path: Path) -> None:
         assert not store.owns("rbd://elsewhere/nothing/x/snap")
         with pytest.raises(Unavailable, match=reason):
             store.open_writer(new_key(), None)
+
+
+def test_a_user_who_may_only_read(backend: RbdBackend, admin: Admin, tmp_path: Path) -> None:
+    url = put(backend.store, CONTENT)
+    name = f"reader-{uuid4().hex[:12]}"
+    conf = admin.user(
+        tmp_path, name, mon="profile rbd", osd=f"profile rbd-read-only pool={backend.pool.name}"
+    )
+    reader = RbdStore("reader", replace(backend.pool.access, conf=conf, user=name))
+    # Not even that: an image that is read must be watched.
+    for call, *given in ((reader.open_writer, new_key(), 1), (reader.delete, url), (reader.stat, url)):
+        with pytest.raises(Unavailable, match=r"store reader .* does not allow it to this user"):
+            call(*given)
+    assert get(backend.store, url) == CONTENT
+    backend.store.delete(url)
+    admin.command("auth rm", entity=f"client.{name}")
+    assert backend.leftovers() == []
 
 
 def test_names_that_rbd_does_not_take(backend: RbdBackend) -> None:

@@ -19,9 +19,9 @@ import pytest
 
 from glimpse.domain.errors import Conflict, Unavailable
 from glimpse.stores.base import ObjectKey
-from glimpse.stores.s3 import S3Store
-from glimpse.stores.s3_bucket import OBJECTS, UPLOADS, Bucket
-from glimpse.stores.s3_writer import Cut
+from glimpse.stores.s3.bucket import OBJECTS, UPLOADS, Bucket
+from glimpse.stores.s3.store import S3Store
+from glimpse.stores.s3.writer import Cut
 from tests.backends.s3 import CUT, S3Backend, find
 from tests.contract.stores.suite import CONTENT, MIB, Backend, StoreSuite, drain, get, new_key, put
 from tests.relay import Relay
@@ -131,8 +131,8 @@ def test_what_a_dead_process_left_is_removed(backend: S3Backend) -> None:
     program = (
         "import os, sys; sys.path.insert(0, os.getcwd())\n"
         "from glimpse.stores.base import ObjectKey\n"
-        "from glimpse.stores.s3 import S3Store\n"
-        "from glimpse.stores.s3_bucket import Endpoint\n"
+        "from glimpse.stores.s3.store import S3Store\n"
+        "from glimpse.stores.s3.bucket import Endpoint\n"
         "from tests.backends.s3 import CUT\n"
         "url, bucket, key, secret, name = sys.argv[1:]\n"
         "store = S3Store('s3', Endpoint(url, bucket, key, secret), CUT)\n"
@@ -264,6 +264,14 @@ def test_wrong_keys(backend: S3Backend) -> None:
     reason = refused(lambda: nobody.open_writer(new_key(), 1))
     assert reason == "the access key or the secret key is wrong"
     assert "denied" in refused(lambda: wrong.stat(f"{wrong._prefix}x"))
+
+
+def test_a_user_who_may_not_write() -> None:
+    backend = S3Backend(find("swift"))
+    stranger = store_at(backend, access_key="test:reader", secret_key="reading")
+    assert "denied" in refused(lambda: stranger.open_writer(new_key(), 1))
+    assert backend.leftovers() == []
+    backend.close()
 
 
 def test_missing_bucket(backend: S3Backend) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from glimpse.domain.errors import Conflict, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing
-from glimpse.stores.sheepdog import SheepdogStore
+from glimpse.stores.sheepdog.store import SheepdogStore
 from tests.backends.sheepdog import SheepdogBackend, SheepdogServer, clone, everything, options, snapshot
 from tests.contract.stores.suite import CONTENT, MIB, Backend, StoreSuite, drain, get, new_key, put
 

@@ -1,22 +1,20 @@
 import json
 import os
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded, Unavailable
 from glimpse.stores.base import StoreObjectMissing
-from glimpse.stores.swift import SwiftStore
-from glimpse.stores.swift_account import Abilities, Access
-from glimpse.stores.swift_places import Containers
-from tests.backends.swift import MIB, Cluster, SwiftBackend, running
+from glimpse.stores.swift.account import Abilities, Access
+from glimpse.stores.swift.places import Containers
+from glimpse.stores.swift.store import SwiftStore
+from tests.backends.swift import MIB, Cluster, SwiftBackend, forget_tokens, running
 from tests.contract.stores.suite import CONTENT, StoreSuite, get, new_key, put
 from tests.relay import Relay
 
@@ -65,14 +63,6 @@ def relay() -> Iterator[Relay]:
 
 def through(backend: SwiftBackend, relay: Relay) -> SwiftStore:
     return replace(backend.cluster, access=Access(endpoint=relay.url, timeout=10)).store(backend.terms)
-
-
-def forget_tokens() -> None:
-    """All tokens that Swift has given out end now."""
-    parts = urlsplit(running()["SWIFT_URL"])
-    with socket.create_connection((parts.hostname, (parts.port or 0) + 4), 5) as memcached:
-        memcached.sendall(b"flush_all\r\n")
-        assert memcached.recv(100) == b"OK\r\n"
 
 
 def test_many_segments(any_backend: SwiftBackend) -> None:
@@ -228,7 +218,7 @@ def test_images_in_accounts_of_others() -> None:
 def test_application_credentials() -> None:
     cluster = Cluster.by_keystone("demo:demo")
     account, keystone = cluster.account(), running()["KEYSTONE_URL"]
-    user = account._identity.get_user_id(account._session)
+    user = account._user.get_user_id(account._session)
     url = f"{keystone}/users/{user}/application_credentials"
     body = {"application_credential": {"name": uuid4().hex}}
     answer = account.send("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
@@ -272,6 +262,20 @@ def test_wrong_credentials(way: str) -> None:
     with pytest.raises(Unavailable, match="the identity service answers 401") as caught:
         store.usage()
     assert "mistyped" not in str(caught.value)
+
+
+def test_a_user_who_may_only_read(backend: SwiftBackend) -> None:
+    url = put(backend.store, CONTENT)
+    container = backend.cluster.container(backend.terms.containers.name)
+    container.account.send("POST", container.path(), {"X-Container-Read": "test:reader"})
+    credentials = replace(backend.cluster.credentials, user="test:reader", key="reading")
+    reader = replace(backend.cluster, credentials=credentials).store(backend.terms)
+    assert get(reader, url) == CONTENT
+    for call in (lambda: reader.open_writer(new_key(), 1), lambda: reader.delete(url)):
+        with pytest.raises(Unavailable, match=r"store swift .* may not do that"):
+            call()
+    assert get(backend.store, url) == CONTENT
+    assert backend.leftovers() == [url.rpartition("/")[2]]
 
 
 def test_tokens_that_end_meanwhile(backend: SwiftBackend) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from glimpse.domain.errors import Conflict, Invalid, LimitExceeded, SizeMismatch, Unavailable
 from glimpse.stores.base import ObjectKey, StoreObjectMissing
-from glimpse.stores.vmware_places import Datastore, Names
+from glimpse.stores.vmware.places import Datastore, Names
 from tests.backends.vmware import (
     ELSEWHERE,
     LARGE,

@@ -92,7 +92,7 @@ ALLOWED: list[tuple[str, Target, set[str]]] = [
         for rule in ("get_member", "get_members")
     ),
     ("modify_member", SHARED, {"admin", "other"}),
-    *((rule, OWN, set(PEOPLE)) for rule in ("default", "metadef_default")),
+    *((rule, OWN, set(PEOPLE)) for rule in ("default", "metadef_default", "copy_from")),
     *((rule, OWN, set(PEOPLE)) for rule in ("get_task", "get_tasks", "add_task", "modify_task")),
     *((rule, OWN, {"admin"}) for rule in ADMINS),
     *(

@@ -88,6 +88,11 @@ cinder_attachment_retry_attempts = 2
     )
 
 
+def test_no_account(tmp_path: Path) -> None:
+    (address, *_) = [line for line in USER.splitlines() if line]
+    assert read(tmp_path, address).account == Account("https://keystone.example/v3")
+
+
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     assert "hush" not in repr(read(tmp_path, USER)) + repr(read(tmp_path, CREDENTIAL))
 

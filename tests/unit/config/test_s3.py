@@ -8,7 +8,7 @@ from glimpse.config.backends.s3 import S3Backend
 from glimpse.config.places import StorePlace
 from glimpse.config.settings import read_settings
 from glimpse.domain.errors import Invalid
-from glimpse.stores.s3 import S3Store
+from glimpse.stores.s3.store import S3Store
 
 NEEDED = {
     "s3_store_host": "s3.example",

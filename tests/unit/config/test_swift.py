@@ -6,7 +6,7 @@ import pytest
 from glimpse.config.backends.swift import SwiftBackend
 from glimpse.config.settings import read_settings
 from glimpse.domain.errors import Invalid
-from glimpse.stores.swift_places import Containers, Credentials
+from glimpse.stores.swift.places import Containers, Credentials
 
 MIB = 1024 * 1024
 INLINE = """
@@ -126,7 +126,6 @@ def test_a_file_of_accounts(read: Read, tmp_path: Path) -> None:
         (INLINE + "swift_store_endpoint_type = secretURL\n", "swift_store_endpoint_type"),
         (INLINE + "swift_store_multiple_containers_seed = 33\n", "swift_store_multiple_containers_seed"),
         (INLINE + "swift_store_large_object_chunk_size = 0\n", "swift_store_large_object_chunk_size"),
-        (INLINE + "swift_store_multi_tenant = true\n", "swift_store_multi_tenant"),
         (INLINE + "swift_store_config_file = /nowhere\n", "swift_store_config_file"),
         (
             INLINE.replace("key = ", "application_credential_id = "),
@@ -163,3 +162,12 @@ def test_the_default_store_by_its_scheme(tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "x.conf"
     path.write_text(f"[glance_store]\nstores = file,swift\ndefault_store = {scheme}\n{INLINE}")
     assert read_settings([str(path)], state_dir=tmp_path).default_store == "swift"
+
+
+def test_accounts_of_projects(read: Read) -> None:
+    text = "swift_store_multi_tenant = true\nswift_store_admin_tenants = one, two\n"
+    backend = read(INLINE + text)
+    assert backend.per_project
+    assert backend.admin_projects == ("one", "two")
+    image = "4f9c1a0e-6a4c-4a5e-9d0e-1b2c3d4e5f60"
+    assert backend.containers.of(image) == backend.containers.of(f"{image}.staged") == f"glance_{image}"

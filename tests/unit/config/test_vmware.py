@@ -5,7 +5,7 @@ import pytest
 from glimpse.config.backends.vmware import VmwareBackend
 from glimpse.config.settings import read_settings
 from glimpse.domain.errors import Invalid
-from glimpse.stores.vmware_places import Account, Datastore
+from glimpse.stores.vmware.places import Account, Datastore
 
 NEEDED = {
     "vmware_server_host": "vc.example.org",

@@ -8,7 +8,7 @@ from glimpse.api.v1.headers import meta_headers
 from glimpse.api.v2.documents import json_response
 from glimpse.domain.attributes import RESERVED_PREFIX
 from glimpse.domain.image import Image, Visibility
-from glimpse.domain.status import ImageStatus
+from glimpse.domain.status import GONE, ImageStatus
 
 # This API knows one word for all ways in which data comes in.
 SAVING = (ImageStatus.SAVING, ImageStatus.UPLOADING, ImageStatus.IMPORTING)
@@ -37,10 +37,11 @@ def fields_of(image: Image) -> dict[str, object]:
         "min_disk": image.min_disk,
         "is_public": image.visibility is Visibility.PUBLIC,
         "protected": image.protected,
-        "deleted": False,
+        "deleted": image.status in GONE,
         "created_at": _timestamp(image.created_at),
         "updated_at": _timestamp(image.updated_at),
-        "deleted_at": None,
+        # A deletion is the last change of an image.
+        "deleted_at": _timestamp(image.updated_at) if image.status in GONE else None,
     }
 
 

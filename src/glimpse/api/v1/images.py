@@ -42,7 +42,9 @@ def _listed(service: Service, call: Call, document: Callable[[Image], dict[str, 
     catalog, caller = service.catalog, call.caller
     query, marker_id = read_page_query(call.query, catalog.limits, is_admin=caller.is_admin)
     if marker_id is not None:
-        query = replace(query, marker=images.find_marker(catalog, caller, marker_id))
+        query = replace(
+            query, marker=images.find_marker(catalog, caller, marker_id, deleted=query.deleted is None)
+        )
     page = images.page(catalog, caller, query)
     return json_response({"images": [document(image) for image in page.images]})
 

@@ -1,8 +1,4 @@
-"""Handlers: the projects that an image is shared with (Image API v1).
-
-Sharing on, as members could whose `can_share` was set, is what the rules of policy leave to the owner: the
-flag is always false here (decision 018).
-"""
+"""Handlers: the projects that an image is shared with (Image API v1)."""
 
 from http import HTTPStatus
 
@@ -15,7 +11,7 @@ from glimpse.api.v2.documents import json_response
 from glimpse.catalog import images, members
 from glimpse.catalog.catalog import Catalog, check_count
 from glimpse.domain.attributes import MAX_NAME, check_text
-from glimpse.domain.errors import Duplicate, Forbidden, Invalid
+from glimpse.domain.errors import Duplicate, Invalid
 from glimpse.domain.image import Visibility
 
 
@@ -24,7 +20,9 @@ def list_members(service: Service, call: Call) -> Response:
     catalog, caller, image_id = service.catalog, call.caller, call.path["image_id"]
     shared = images.show(catalog, caller, image_id).visibility is Visibility.SHARED
     found = members.list_members(catalog, caller, image_id) if shared else []
-    return json_response({"members": [{"member_id": one.member_id, "can_share": False} for one in found]})
+    return json_response(
+        {"members": [{"member_id": one.member_id, "can_share": one.can_share} for one in found]}
+    )
 
 
 async def replace_members(service: Service, call: Call, request: Request) -> Response:
@@ -34,58 +32,57 @@ async def replace_members(service: Service, call: Call, request: Request) -> Res
     return _nothing()
 
 
-def _read_memberships(body: object) -> dict[str, None]:
-    """The members that a document names, in order."""
+def _read_memberships(body: object) -> dict[str, bool | None]:
+    """The members that a document names, in order, and whether they may share."""
     rows = body.get("memberships") if isinstance(body, dict) else None
     if not isinstance(rows, list):
         raise Invalid("memberships", "a list of objects is expected")
-    names: dict[str, None] = {}
+    wanted: dict[str, bool | None] = {}
     for row in rows:
         if not isinstance(row, dict) or not isinstance(row.get("member_id"), str):
             raise Invalid("memberships", "each must be an object with a 'member_id'")
-        _refuse_sharing_on(row)
-        names[_check_name(row["member_id"])] = None
-    return names
+        wanted[_check_name(row["member_id"])] = _read_can_share(row)
+    return wanted
 
 
-def _replace(catalog: Catalog, call: Call, wanted: dict[str, None]) -> None:
+def _replace(catalog: Catalog, call: Call, wanted: dict[str, bool | None]) -> None:
     image_id = call.path["image_id"]
     check_count("image_member_quota", catalog.limits.image_member_quota, len(wanted))
     present = {one.member_id for one in members.list_members(catalog, call.caller, image_id)}
     for name in present - wanted.keys():
         members.remove_member(catalog, call.caller, image_id, name)
-    for name in wanted:
-        if name not in present:
-            members.add_member(catalog, call.caller, image_id, name)
+    for name, can_share in wanted.items():
+        _set(catalog, call, name, can_share)
 
 
 async def add_member(service: Service, call: Call, request: Request) -> Response:
     """PUT /v1/images/{image_id}/members/{member_id}"""
+    name, can_share = _check_name(call.path["member_id"]), None
     if call.headers.get("content-length", "0") != "0" or "transfer-encoding" in call.headers:
         body = await read_json(request)
         member = body.get("member") if isinstance(body, dict) else None
         if not isinstance(member, dict):
             raise Invalid("member", "an object is expected")
-        _refuse_sharing_on(member)
-    await service.transfer.threads.record(_add, service.catalog, call)
+        can_share = _read_can_share(member)
+    await service.transfer.threads.record(_set, service.catalog, call, name, can_share)
     return _nothing()
 
 
-def _add(catalog: Catalog, call: Call) -> None:
-    name = _check_name(call.path["member_id"])
+def _set(catalog: Catalog, call: Call, name: str, can_share: bool | None) -> None:
+    """Make a project a member that may share or not; None leaves that as it is."""
+    image_id = call.path["image_id"]
     try:
-        members.add_member(catalog, call.caller, call.path["image_id"], name)
+        members.add_member(catalog, call.caller, image_id, name, can_share=bool(can_share))
     except Duplicate:
-        # This API sets what shall be, and that is so.
-        return
+        if can_share is not None:
+            members.let_share(catalog, call.caller, image_id, name, can_share=can_share)
 
 
-def _refuse_sharing_on(row: dict[str, object]) -> None:
-    value = row.get("can_share", False)
-    if not isinstance(value, bool):
+def _read_can_share(row: dict[str, object]) -> bool | None:
+    value = row.get("can_share")
+    if value is not None and not isinstance(value, bool):
         raise Invalid("can_share", "true or false is expected")
-    if value:
-        raise Forbidden("Members cannot be allowed to share an image with others.")
+    return value
 
 
 def _check_name(name: str) -> str:
@@ -105,7 +102,9 @@ def list_shared_images(service: Service, call: Call) -> Response:
     """GET /v1/shared-images/{member_id}"""
     member_id = _check_name(call.path["member_id"])
     found = members.shared_with(service.catalog, call.caller, member_id)
-    return json_response({"shared_images": [{"image_id": one.id, "can_share": False} for one in found]})
+    return json_response(
+        {"shared_images": [{"image_id": one.id, "can_share": sharing} for one, sharing in found]}
+    )
 
 
 def _nothing() -> Response:

@@ -7,7 +7,6 @@ from glimpse.api.v1.headers import read_flag
 from glimpse.api.v2.query import Query, read_condition, read_limit, read_moment, read_sort
 from glimpse.catalog.catalog import Limits
 from glimpse.catalog.ports import Condition, Operator, PageQuery
-from glimpse.domain.errors import Invalid
 from glimpse.domain.image import Visibility
 from glimpse.domain.status import ImageStatus
 
@@ -19,12 +18,15 @@ _PROPERTY = "property-"
 def read_page_query(query: Query, limits: Limits, *, is_admin: bool) -> tuple[PageQuery, str | None]:
     """The page that a client asks for, and the id of the marker if it names one.
 
-    Others than administrators always get what is public, theirs, or shared with them.
+    Others than administrators always get what is public, theirs, or shared with them. What has changed since
+    a time may be gone since then.
 
     :raises Invalid: an unknown value, sort key or number; names the parameter.
     """
     order = tuple((name, value) for name, value in query if name in ("sort_key", "sort_dir"))
     page = PageQuery(sort=read_sort(order), limit=limits.limit_param_default)
+    if any(name == "changes-since" for name, _ in query):
+        page = replace(page, deleted=None)
     if is_admin:
         page = _of_administrator(page, dict(query))
     marker: str | None = None
@@ -42,8 +44,8 @@ def read_page_query(query: Query, limits: Limits, *, is_admin: bool) -> tuple[Pa
 
 
 def _of_administrator(page: PageQuery, given: dict[str, str]) -> PageQuery:
-    if read_flag("deleted", given.get("deleted") or "false"):
-        raise Invalid("deleted", "deleted images are not listed")
+    if "deleted" in given:
+        page = replace(page, deleted=read_flag("deleted", given["deleted"]))
     public = given.get("is_public", "true")
     if public.lower() == "none":
         return replace(page, visibility="all", member_status=None)

@@ -26,7 +26,8 @@ _LIST_QUERY = (
     text_parameter("size_max", "Greatest size in bytes"),
     text_parameter("protected", "Whether the image is protected"),
     text_parameter("is_public", "For administrators: true, false, or none for all"),
-    text_parameter("changes-since", "Only what was changed after this time"),
+    text_parameter("changes-since", "Only what was changed after this time, deleted images included"),
+    text_parameter("deleted", "For administrators: true lists deleted images"),
     text_parameter("property-*", "Value of a custom property"),
 )
 

@@ -38,7 +38,10 @@ OPTIONS = (
         help="Seconds that a volume may take to be made, extended or removed.",
     ),
     cfg.StrOpt("cinder_store_auth_address", help="URL of Keystone, with its version."),
-    cfg.StrOpt("cinder_store_user_name", help="User who owns the volumes."),
+    cfg.StrOpt(
+        "cinder_store_user_name",
+        help="User who owns the volumes. Default: whoever uploads, in their project.",
+    ),
     cfg.StrOpt("cinder_store_password", secret=True, help="Password of the user."),
     cfg.StrOpt("cinder_store_project_name", help="Project that the volumes are in."),
     cfg.StrOpt("cinder_store_user_domain_name", default="Default", help="Domain of the user."),
@@ -146,8 +149,10 @@ def _read(options: Any, _: cfg.ConfigOpts, state: Path) -> CinderBackend:
 def _account(options: Any) -> Account:
     address = options.cinder_store_auth_address
     if not address:
-        raise Invalid("cinder_store_auth_address", "the store needs an account of its own in Keystone")
+        raise Invalid("cinder_store_auth_address", "Keystone's URL is needed")
     _check_url("cinder_store_auth_address", address)
+    if not any(options[name] for name in (*_CREDENTIAL, *_USER)):
+        return Account(address)
     names = _CREDENTIAL if any(options[name] for name in _CREDENTIAL) else _USER
     for name in names:
         if not options[name]:

@@ -55,8 +55,8 @@ class RbdBackend:
     def open(self, store_id: str) -> Store:
         """The store. :raises Invalid: the bindings of Ceph are not installed."""
         try:
-            from glimpse.stores.rbd import RbdStore
-            from glimpse.stores.rbd_cluster import Access
+            from glimpse.stores.rbd.cluster import Access
+            from glimpse.stores.rbd.store import RbdStore
         except ModuleNotFoundError as error:
             if error.name not in ("rados", "rbd"):
                 raise

@@ -98,9 +98,9 @@ class S3Backend:
 
     def open(self, store_id: str) -> Store:
         """The store."""
-        from glimpse.stores.s3 import S3Store
-        from glimpse.stores.s3_bucket import Endpoint
-        from glimpse.stores.s3_writer import Cut
+        from glimpse.stores.s3.bucket import Endpoint
+        from glimpse.stores.s3.store import S3Store
+        from glimpse.stores.s3.writer import Cut
 
         endpoint = Endpoint(
             self.url,

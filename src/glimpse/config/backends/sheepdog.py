@@ -39,7 +39,7 @@ class SheepdogBackend:
 
     def open(self, store_id: str) -> Store:
         """The store."""
-        from glimpse.stores.sheepdog import SheepdogStore
+        from glimpse.stores.sheepdog.store import SheepdogStore
 
         return SheepdogStore(store_id, self.address, self.port, window=self.window)
 

@@ -11,11 +11,13 @@ from oslo_config import cfg
 from glimpse.config.backends.kind import Kind
 from glimpse.domain.errors import Invalid
 from glimpse.stores.base import Store
-from glimpse.stores.swift_places import Containers, Credentials
+from glimpse.stores.swift.places import Containers, Credentials
 
 _MIB = 1024 * 1024
 # Segments wait in memory, several at once.
 _LARGEST_SEGMENT = 64
+# All hex digits of an image's id.
+_ALL = 32
 _INTERFACES = {"publicURL": "public", "internalURL": "internal", "adminURL": "admin"}
 
 # What is said of an account without a file.
@@ -91,7 +93,16 @@ OPTIONS = (
         min=0,
         help="A token is renewed so many seconds before its end.",
     ),
-    cfg.BoolOpt("swift_store_multi_tenant", default=False, help="Not supported: must be false."),
+    cfg.BoolOpt(
+        "swift_store_multi_tenant",
+        default=False,
+        help="Keep each image in the account of its project, in a container of its own.",
+    ),
+    cfg.ListOpt(
+        "swift_store_admin_tenants",
+        default=[],
+        help="With it: ids of projects that may write to these containers too.",
+    ),
 )
 
 
@@ -105,15 +116,25 @@ class SwiftBackend:
     segment: int
     create_containers: bool = False
     retries: int = 3
-    # As the fields of `glimpse.stores.swift_account.Access`, whose module imports the client's library.
+    per_project: bool = False
+    admin_projects: tuple[str, ...] = ()
+    # As the fields of `glimpse.stores.swift.account.Access`, whose module imports the client's library.
     access: Mapping[str, Any] = field(default_factory=dict)
 
     def open(self, store_id: str) -> Store:
         """The store."""
-        from glimpse.stores.swift import SwiftStore, Terms
-        from glimpse.stores.swift_account import Access
+        from glimpse.stores.swift.account import Access
+        from glimpse.stores.swift.store import SwiftStore, Terms
 
-        terms = Terms(self.reference, self.containers, self.segment, self.create_containers, self.retries)
+        terms = Terms(
+            self.reference,
+            self.containers,
+            self.segment,
+            self.create_containers,
+            self.retries,
+            self.per_project,
+            self.admin_projects,
+        )
         return SwiftStore(store_id, self.references, terms, Access(**self.access))
 
     def properties(self) -> Mapping[str, object]:
@@ -126,25 +147,21 @@ class SwiftBackend:
 
 
 def _read(options: Any, config: cfg.ConfigOpts, _: Path) -> SwiftBackend:
-    if options.swift_store_multi_tenant:
-        raise Invalid(
-            "swift_store_multi_tenant",
-            "images are kept in the service's own account alone; those in accounts of others can be read "
-            "and deleted without this option, if the service's user is a reseller administrator",
-        )
     references = _references(options, config)
     if options.default_swift_reference not in references:
         raise Invalid("default_swift_reference", "swift_store_config_file has no such section")
-    container = options.swift_store_container
+    container, per_project = options.swift_store_container, options.swift_store_multi_tenant
     if not container or "/" in container:
         raise Invalid("swift_store_container", "it is no name of a container")
     return SwiftBackend(
         references,
         options.default_swift_reference,
-        Containers(container, options.swift_store_multiple_containers_seed),
+        Containers(container, _ALL if per_project else options.swift_store_multiple_containers_seed),
         min(options.swift_store_large_object_chunk_size, _LARGEST_SEGMENT) * _MIB,
         options.swift_store_create_container_on_put,
         options.swift_store_retry_get_count,
+        per_project,
+        tuple(options.swift_store_admin_tenants),
         _access(options),
     )
 

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from glimpse.config.backends.kind import Kind
 from glimpse.domain.errors import Invalid
 from glimpse.stores.base import Store
-from glimpse.stores.vmware_places import Account, Datastore
+from glimpse.stores.vmware.places import Account, Datastore
 from glimpse.transfer.lanes import BATCH_BYTES
 
 OPTIONS = (
@@ -63,7 +63,7 @@ class VmwareBackend:
 
     def open(self, store_id: str) -> Store:
         """The store."""
-        from glimpse.stores.vmware import VmwareStore
+        from glimpse.stores.vmware.store import VmwareStore
 
         return VmwareStore(store_id, self.account, self.folder, self.datastores)
 

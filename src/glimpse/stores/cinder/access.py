@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the store is for Keystone: a user in a project, or an application credential."""
+    """Who the store is for Keystone: a user in a project, or an application credential.
+
+    With neither it is whoever calls.
+    """
 
     auth_url: str
     user_name: str | None = None

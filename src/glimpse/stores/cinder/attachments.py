@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -175,7 +177,8 @@ class Readers:
                     shared.attachment = self._attachments.attach(volume_id, writable=False)
             yield shared.attachment.device
         except GeneratorExit:
-            threading.Thread(target=self._leave, args=(volume_id, shared)).start()
+            work = partial(copy_context().run, self._leave, volume_id, shared)
+            threading.Thread(target=work).start()
             raise
         except BaseException:
             self._leave(volume_id, shared)

@@ -97,7 +97,7 @@ class CinderStore:
         volume = self._find(url)
         self._attachments.end_dead(volume.id)
         try:
-            self._volumes.delete(volume.id)
+            self._volumes.delete(volume)
             left = self._volumes.settled(volume.id, {"deleting"})
         except VolumeMissing:
             return

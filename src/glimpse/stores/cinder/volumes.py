@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from keystoneauth1 import exceptions as keystone
-from keystoneauth1.identity.v3 import ApplicationCredential, Password
+from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
 
 from glimpse.domain.errors import Unavailable
 from glimpse.stores.cinder.access import Account, Endpoint
+from glimpse.stores.cinder.identity import Identity
 
 # Attachments with a mode, since Cinder 14 (Stein).
 _VERSION = {"OpenStack-API-Version": "volume 3.54"}
@@ -55,7 +56,7 @@ class VolumeMissing(Exception):
 
 
 class Volumes:
-    """Cinder's API, as the account may use it. Every call may raise Unavailable.
+    """Cinder's API, as the account or the caller may use it. Every call may raise Unavailable.
 
     :param patience: how many seconds a volume may take to get from one state into another.
     """
@@ -65,7 +66,8 @@ class Volumes:
         self.patience = patience
         self._endpoint = endpoint
         verify = False if endpoint.insecure else endpoint.ca_file or True
-        self._session = Session(auth=_plugin(account), verify=verify, timeout=min(_CALL_SECONDS, patience))
+        self._session = Session(verify=verify, timeout=min(_CALL_SECONDS, patience))
+        self._identity = Identity(self.part, account)
         self._target = {
             "service_type": endpoint.service_type,
             "service_name": endpoint.service_name,
@@ -133,30 +135,35 @@ class Volumes:
         """
         self._change("POST", volume_id, "/action", {"os-extend": {"new_size": gib}})
 
-    def delete(self, volume_id: str) -> None:
-        """Ask for the volume's end.
+    def delete(self, volume: Volume) -> None:
+        """Ask for the volume's end; by force where Cinder has failed at that, which only administrators may.
 
         :raises VolumeMissing: there is none.
         :raises Refused: 400: not in its present state.
         """
-        self._change("DELETE", volume_id, "", None)
+        if volume.status == "error_deleting":
+            self._change("POST", volume.id, "/action", {"os-force_delete": {}})
+        else:
+            self._change("DELETE", volume.id, "", None)
 
     def purge(self, volume_id: str) -> None:
         """End all attachments of the volume, and the volume; come back when it is gone, or was before.
 
         :raises Unavailable: it does not go in time.
         """
-        deadline = time.monotonic() + self.patience
+        deadline, failures = time.monotonic() + self.patience, 0
         with suppress(VolumeMissing):
             while True:
                 volume = self.settled(volume_id, _PASSING)
-                if volume.status == "error_deleting" or time.monotonic() > deadline:
+                failures += volume.status == "error_deleting"
+                # It may have failed long ago, for a reason that is gone.
+                if failures > 1 or time.monotonic() > deadline:
                     raise Unavailable(self.part, f"a volume stays in the state '{volume.status}'")
                 for attachment in self.attachments(volume_id):
                     self.detach(attachment)
                 # It is not in a state for that while its attachments end, or the backend finds it in use.
                 with suppress(Refused):
-                    self.delete(volume_id)
+                    self.delete(volume)
                 time.sleep(_PAUSE)
 
     def reserve(self, volume_id: str, mode: str) -> str:
@@ -232,10 +239,12 @@ class Volumes:
     def _call(self, method: str, path: str, body: object = None) -> Any:
         """The document of the answer. What might be done twice is not tried again."""
         retries = self._endpoint.retries if method == "GET" else 0
+        auth = self._identity.plugin()
         try:
             answer = self._session.request(
-                self._base() + path,
+                self._base(auth) + path,
                 method,
+                auth=auth,
                 json=body,
                 headers={"Accept": "application/json", **_VERSION},
                 endpoint_filter=None if self._endpoint.template else self._target,
@@ -253,30 +262,13 @@ class Volumes:
             raise Refused(answer.status_code, message)
         raise Unavailable(self.part, f"Cinder answers {answer.status_code}: {message}")
 
-    def _base(self) -> str:
+    def _base(self, auth: BaseAuthPlugin) -> str:
         if not self._endpoint.template:
             return ""
-        project = self._session.get_project_id() if "%(" in self._endpoint.template else ""
+        project = self._session.get_project_id(auth) if "%(" in self._endpoint.template else ""
         # As Glance's templates, which know the project by three names.
         names = {"tenant": project, "tenant_id": project, "project_id": project}
         return str(self._endpoint.template % names).rstrip("/")
-
-
-def _plugin(account: Account) -> Any:
-    if account.credential_id:
-        return ApplicationCredential(
-            account.auth_url,
-            application_credential_id=account.credential_id,
-            application_credential_secret=account.credential_secret,
-        )
-    return Password(
-        account.auth_url,
-        username=account.user_name,
-        password=account.password,
-        user_domain_name=account.user_domain,
-        project_name=account.project_name,
-        project_domain_name=account.project_domain,
-    )
 
 
 def _volume(document: Mapping[str, Any]) -> Volume:

@@ -9,6 +9,7 @@ rest elsewhere. The last byte of an image is given out when the digest has prove
 import asyncio
 import os
 from contextlib import suppress
+from threading import Event
 from typing import BinaryIO
 
 from glimpse.domain.errors import GlimpseError
@@ -16,7 +17,10 @@ from glimpse.transfer.cache.folder import reopened
 
 # Less than this is not worth a turn of every reader, unless it is the first or the last that there is.
 _STEP_BYTES = 256 * 1024
-_HEAD_BYTES = 16 * 1024
+_HEAD_BYTES = 4 * 1024
+# While a thousand readers get their first bytes, the thread rests: it and the event loop would take the
+# interpreter from each other at every call of the system, and a turn takes 5 ms.
+_GREETING_SECONDS = 1.0
 
 
 class Fill:
@@ -36,6 +40,7 @@ class Fill:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._told = False
+        self._greeted = Event()
 
     def begin(self, file: BinaryIO) -> None:
         """The bytes come into this file."""
@@ -44,8 +49,10 @@ class Fill:
     def advance(self, written: int) -> None:
         """So many bytes are there."""
         if written > self.written:
-            self.written = written
+            first, self.written = not self.written, written
             self._tell()
+            if first:
+                self._greeted.wait(_GREETING_SECONDS)
 
     def succeed(self) -> None:
         """All is there, and right."""
@@ -109,3 +116,5 @@ class Fill:
         self._told = False
         news, self._news = self._news, asyncio.Event()
         news.set()
+        # Behind all who were woken up.
+        self._loop.call_soon(self._greeted.set)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -62,7 +63,8 @@ def clean(cache: Cache, *, verify: bool = False) -> Cleaned:
 
     :raises OSError: the disk does. :raises Unavailable: the database does not answer.
     """
-    removed = cache.folder.clean(cache.transfer.worker.clock() - cache.stall_seconds)
+    # By the clock that dates files, whatever leases go by.
+    removed = cache.folder.clean(time.time() - cache.stall_seconds)
     rows = {row.image_id: row for row in cache.listed()}
     for image_id in cache.records.gone(cache.node):
         removed += cache.evict(image_id)

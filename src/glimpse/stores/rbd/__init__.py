@@ -1,0 +1,1 @@
+"""Images in Ceph, as block devices that Nova and Cinder clone without copying."""

@@ -1,0 +1,1 @@
+"""Images as virtual disks of Sheepdog."""

@@ -1,0 +1,1 @@
+"""Images in Swift, as objects or as large objects of segments."""

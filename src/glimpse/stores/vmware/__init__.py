@@ -1,0 +1,1 @@
+"""Images as files in the datastores of a vCenter."""
