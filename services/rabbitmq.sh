@@ -24,7 +24,11 @@ start() {
 
 stop() {
     end TERM
-    ERL_EPMD_PORT=$((port + 2)) epmd -kill >/dev/null 2>&1 || :
+    # It lets itself be ended when it has noticed that the node has gone.
+    for _ in $(seq 20); do
+        ! ERL_EPMD_PORT=$((port + 2)) epmd -kill >/dev/null 2>&1 || break
+        sleep 0.1
+    done
 }
 
 publish() { echo "URL=rabbit://guest:guest@127.0.0.1:$port/"; }

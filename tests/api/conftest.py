@@ -14,6 +14,7 @@ from tests.api.fixtures import (
     policy,
     reader,
     records,
+    source,
     world,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "policy",
     "reader",
     "records",
+    "source",
     "world",
 ]

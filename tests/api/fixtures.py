@@ -29,6 +29,7 @@ from glimpse.stores.base import Store
 from glimpse.stores.folders import Folder
 from tests.api import world as people
 from tests.api.world import Client, Loop, World
+from tests.sources import Source, serving
 
 
 class MakeWorld(Protocol):
@@ -160,6 +161,13 @@ def _moved_backend(backend: Backend, state: Path) -> Backend:
     if isinstance(backend, HttpBackend):
         return replace(backend, retries=0)
     return backend
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    """A web server with images."""
+    with serving() as source:
+        yield source
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A world with several stores, and what may happen to one of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from shutil import rmtree
@@ -12,7 +12,7 @@ from glimpse.domain.status import ImageStatus
 from glimpse.stores.base import ObjectKey
 from tests.api.fixtures import MakeWorld
 from tests.api.world import Client, World
-from tests.sources import DATA, Source, serving
+from tests.sources import DATA
 
 OPTIONS = """
 [DEFAULT]
@@ -39,12 +39,6 @@ allowed_ports =
 """
 SERVICE = "Persona nova;project=service;roles=service"
 ATTEMPTS = count()
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.api.several_stores import (
 from tests.api.world import ADMIN, ALICE, BOB, Json, World, change
 from tests.sources import DATA, Source
 
-source, world = several_stores.source, several_stores.world
+world = several_stores.world
 
 
 class TestDownload:

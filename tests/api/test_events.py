@@ -1,20 +1,14 @@
 """What is told of images, members and tasks: which events, in which order, and what they say."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, ALICE, BOB, DATA_TYPE, Client, Heard, change
-from tests.sources import DATA, Source, serving
+from tests.sources import DATA, Source
 
 RULES = "[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports =\n"
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from glimpse.domain.image import ImageChange
 from glimpse.transfer.removal import remove
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, ALICE, BOB, DATA_TYPE, READER, Client, Json, World, change
-from tests.sources import DATA, Source, serving
+from tests.sources import DATA, Source
 
 RULES = "[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports =\n"
 STORES = """
@@ -31,12 +30,6 @@ filesystem_store_datadir = {folder}/two
 filesystem_store_datadir = {folder}/three
 """
 SHA512 = hashlib.sha512(DATA).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
 """Jobs, as those see them who wait for what they do."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from glimpse.jobs.ports import Job, Progress
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, ALICE, BOB, READER, Client, Json, World
-from tests.sources import Source, serving
+from tests.sources import Source
 
 RULES = "[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports =\n"
 MIB = 2**20
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

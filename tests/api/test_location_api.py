@@ -1,13 +1,12 @@
 """The location API: services and owners give a queued image the place of its data (Image API v2.17)."""
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, ALICE, BOB, READER, Client, Json, World
-from tests.sources import DATA, Source, broken_without_tag, serving
+from tests.sources import DATA, Source, broken_without_tag
 
 RULES = "[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports =\n"
 SERVICE = "Persona nova;project=service;roles=service"
@@ -15,12 +14,6 @@ SHA256 = {"os_hash_algo": "sha256", "os_hash_value": hashlib.sha256(DATA).hexdig
 WRONG = {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}
 MD5 = hashlib.md5(DATA).hexdigest()
 SHA512 = hashlib.sha512(DATA).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

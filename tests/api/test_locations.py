@@ -1,12 +1,10 @@
 """Locations that clients bring, through PATCH (Image API v2, "Locations")."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, ALICE, BOB, READER, Client, Json, World, change
-from tests.sources import DATA, Source, serving
+from tests.sources import DATA, Source
 
 OPTIONS = """
 [DEFAULT]
@@ -18,12 +16,6 @@ allowed_hosts = 127.0.0.1
 allowed_ports =
 """
 DIGESTS = {"os_hash_algo": "sha512", "os_hash_value": "a" * 128, "checksum": "b" * 32}
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

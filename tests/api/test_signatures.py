@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from tests.api.test_glance_download import PATH, WANTED, Glance, at
 from tests.api.test_imports import RULES, STORES, begin, stage
 from tests.api.world import ADMIN, ALICE, Client, Json, change
 from tests.keys import DAY, KEY_TYPES, Signer, signer
-from tests.sources import DATA, Source, running, serving
+from tests.sources import DATA, Source, running
 
 OTHER = DATA[:-1] + b"!"
 SCHEMES: Mapping[str, Callable[[Signer, str], dict[str, str]]] = {
@@ -23,12 +23,6 @@ SCHEMES: Mapping[str, Callable[[Signer, str], dict[str, str]]] = {
 }
 Make = Callable[..., Client]
 Road = Callable[[Client, Json, bytes], str]
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

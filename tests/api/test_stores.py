@@ -11,7 +11,7 @@ from tests.api.several_stores import OPTIONS, SERVICE, replace_the_folder, sprea
 from tests.api.world import ADMIN, ALICE, BOB, READER, World, change
 from tests.sources import DATA, Source
 
-source, world = several_stores.source, several_stores.world
+world = several_stores.world
 
 
 class TestWhatThereIs:

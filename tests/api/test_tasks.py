@@ -2,14 +2,13 @@
 
 import gzip
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.api.fixtures import MakeWorld
 from tests.api.world import ADMIN, Client, Json
-from tests.sources import DATA, Source, serving
+from tests.sources import DATA, Source
 
 IMPORT = {
     "import_from": "http://example.com/disk",
@@ -18,12 +17,6 @@ IMPORT = {
 }
 ABSENT = "11111111-2222-4333-8444-555555555555"
 RULES = "[import_filtering_opts]\nallowed_hosts = 127.0.0.1\nallowed_ports =\n"
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture

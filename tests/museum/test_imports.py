@@ -3,7 +3,6 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.api.fixtures import MakeWorld
 from tests.api.test_imports import RULES, begin, in_the_end, task_of
 from tests.api.world import ALICE, Client
 from tests.museum.exhibits import qcow2, qed, vmdk, vmdk_descriptor
-from tests.sources import DATA, Page, Source, chunked, redirecting, serving, shortened
+from tests.sources import DATA, Page, Source, chunked, redirecting, shortened
 
 STEPS = "[image_import_opts]\nimage_import_plugins = [image_decompression, image_conversion]\n"
 CAP = "[DEFAULT]\nimage_size_cap = 2000000\n"
@@ -67,12 +66,6 @@ PACKED: dict[str, tuple[Page, str, str]] = {
     "packed backing file": (giving(gzip.compress(qcow2(backing=b"/etc/passwd"))), "qcow2", ""),
     "packed data file, as raw": (giving(gzip.compress(qcow2(data_file=b"/etc/shadow"))), "raw", ""),
 }
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 def check_refusal(client: Client, source: Source, exhibit: tuple[Page, str, str]) -> None:

@@ -1,22 +1,15 @@
 """Data from elsewhere: locations and copies (Image API v1)."""
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
 from tests.api.fixtures import MakeWorld
 from tests.api.v1.fixtures import OPTIONS, RAW, created, head, meta, post, put, send
 from tests.api.world import ALICE, BOB, Client, World
-from tests.sources import DATA, Source, serving
+from tests.sources import DATA, Source
 
 MD5 = hashlib.md5(DATA).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def source() -> Iterator[Source]:
-    with serving() as source:
-        yield source
 
 
 @pytest.fixture
