@@ -277,7 +277,6 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         auth_strategy=_auth_strategy(config, source),
         allow_noauth_on_network=config.glimpse.allow_noauth_on_network,
         htpasswd=Path(config.glimpse.http_basic_auth_user_file or state / "htpasswd"),
-        signing=read_signing(config),
         limits=_limits(config),
         disk_formats=tuple(config.image_format.disk_formats),
         container_formats=tuple(config.image_format.container_formats),
@@ -285,16 +284,24 @@ def _settings(config: cfg.ConfigOpts, source: Source, state: Path) -> Settings:
         hashing_algorithm=config.hashing_algorithm,
         lease_seconds=config.glimpse.lease_seconds,
         run_jobs=config.glimpse.run_jobs,
-        shown=read_shown(config),
         do_secure_hash=config.do_secure_hash,
-        imports=read_imports(config),
         http_retries=max(config.http_retries, 0),
-        scrubbing=read_scrubbing(config),
-        cache=read_cache(config, state),
-        notifications=read_notifications(config),
-        metrics=read_metrics(config),
         traces=read_traces(config),
+        **_parts(config, state),
     )
+
+
+def _parts(config: cfg.ConfigOpts, state: Path) -> dict[str, Any]:
+    """The settings that have a reader of their own, by their names."""
+    return {
+        "signing": read_signing(config),
+        "shown": read_shown(config),
+        "imports": read_imports(config),
+        "scrubbing": read_scrubbing(config),
+        "cache": read_cache(config, state),
+        "notifications": read_notifications(config),
+        "metrics": read_metrics(config),
+    }
 
 
 def _auth_strategy(config: cfg.ConfigOpts, source: Source) -> str:
