@@ -93,7 +93,7 @@ def test_what_is_not_verified_is_not_booted(host: Host, api: httpx.Client, serve
 
     unsigned = upload(api, "unsigned", data, "raw")
     said = host.refused(*launch, unsigned)
-    assert f"ERROR glimpse.compute.launch image {unsigned} (unsigned) is not used" in said
+    assert f"ERROR glimpse.compute.launch [-] image {unsigned} (unsigned) is not used" in said
     assert "is not signed" in said
 
     others = signer("RSA-PSS", number=1).properties(data, "builder")
