@@ -83,6 +83,7 @@ key_repository = $home/keys/fernet
 [credential]
 key_repository = $home/keys/credential
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
 CONFIGURATION
 }
