@@ -1,16 +1,15 @@
 """The registry's client: the ports of the records, each call of which is one request to a registry."""
 
 import logging
-import ssl
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from typing import Any
-
-import httpcore
 
 from glimpse.catalog.records import Records
 from glimpse.config.registry import RegistryLink
 from glimpse.domain import spans
-from glimpse.domain.errors import Invalid, Unavailable
+from glimpse.domain.errors import Unavailable
+from glimpse.registry.connections import Connections
 from glimpse.registry.wire import (
     CONTENT_TYPE,
     ERROR_STATUS,
@@ -21,11 +20,6 @@ from glimpse.registry.wire import (
     decode_result,
     encode_arguments,
 )
-
-# The registry closes connections that are not used for 75 seconds; this side is the first to do so.
-_IDLE_SECONDS = 30
-_IDLE_CONNECTIONS = 32
-_CONNECT_SECONDS = 5
 
 # The headers by which this node is known to the registry; new ones if the last were refused (True).
 Credentials = Callable[[bool], Mapping[str, str]]
@@ -40,16 +34,9 @@ class Registry:
         """:raises Invalid: a file of `link` cannot be used."""
         self._link = link
         self._credentials = credentials
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=_trust(link) if link.tls else None,
-            max_connections=None,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
-        )
+        self._connections = Connections(link)
         host = f"[{link.host}]" if ":" in link.host else link.host
         self._base = f"{'https' if link.tls else 'http'}://{host}:{link.port}"
-        patience = {"connect": min(_CONNECT_SECONDS, link.timeout), "pool": link.timeout}
-        self._timeout = {"read": link.timeout, "write": link.timeout, **patience}
 
     def call(self, call: Call, arguments: object) -> Any:
         """What the call returns; what it raises is raised.
@@ -69,22 +56,15 @@ class Registry:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        self._connections.close()
 
     def _ask(self, path: str, body: bytes, *, renew: bool) -> tuple[int, bytes]:
-        headers = [("content-type", CONTENT_TYPE), *self._credentials(renew).items()]
+        headers = {"content-type": CONTENT_TYPE, **self._credentials(renew)}
         try:
             with spans.call(f"registry {path}", {"server.address": self._link.host}):
-                answer = self._pool.request(
-                    "POST",
-                    self._base + path,
-                    headers=headers,
-                    content=body,
-                    extensions={"timeout": self._timeout},
-                )
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+                return self._connections.post(path, headers, body)
+        except (OSError, HTTPException) as error:
             raise Unavailable("registry", f"{self._base}: {_describe(error)}") from None
-        return answer.status, answer.content
 
     def _refusal(self, call: Call, status: int, answer: bytes) -> Exception:
         try:
@@ -122,20 +102,6 @@ def _method(registry: Registry, call: Call) -> Callable[..., Any]:
         return registry.call(call, call.arguments(*args, **kwargs))
 
     return method
-
-
-def _trust(link: RegistryLink) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=link.ca_file)
-        if link.cert_file:
-            context.load_cert_chain(link.cert_file, link.key_file)
-    except OSError as error:
-        files = ", ".join(filter(None, (link.ca_file, link.cert_file, link.key_file)))
-        raise Invalid("registry_client_cert_file", f"{files}: {error.strerror or error}") from None
-    if link.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _describe(error: Exception) -> str:
