@@ -234,7 +234,19 @@ def greeting(settings: Settings, url: str, password: str | None) -> str:
 
 def _serve_by_workers(settings: Settings, create: Callable[[], ASGIApp], listener: socket.socket) -> None:
     config = _uvicorn_config(settings, functools.partial(_worker, create))
-    Multiprocess(config, sockets=[listener]).run()
+    _Supervisor(config, sockets=[listener]).run()
+
+
+class _Supervisor(Multiprocess):
+    """Also notices at once that a worker ends while it is asked whether it lives: else an answer would be
+    waited for until `START_SECONDS` were over, and no signal be looked at meanwhile.
+    """
+
+    def keep_subprocess_alive(self) -> None:
+        for process in self.processes:
+            # The worker has its own; as long as this one is open, too, its end is not seen.
+            process.child_conn.close()
+        super().keep_subprocess_alive()
 
 
 def _worker(create: Callable[[], ASGIApp]) -> ASGIApp:
